@@ -1,0 +1,1 @@
+"""Faithful Plex, Jellyfin and Emby servers on loopback: tests, the demo and benchmarks all run against them."""
