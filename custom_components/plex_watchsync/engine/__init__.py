@@ -1,0 +1,1 @@
+"""The sync cycle and its executor, on ports only."""

@@ -1,0 +1,216 @@
+"""The border between the sync engine and everything outside it: media servers, stores, and what comes in from webhooks."""
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from .sync.model import MediaKind, Observation, WatchState
+from .sync.policy import Traits
+
+
+class ServerKind(StrEnum):
+    """The media servers that are spoken to."""
+
+    PLEX = "plex"
+    JELLYFIN = "jellyfin"
+    EMBY = "emby"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """Who a server says it is, before any log-in."""
+
+    kind: ServerKind
+    server_id: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUser:
+    """One user of a server that the credentials at hand may act for."""
+
+    user_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library that holds films or shows; `kinds` are the media kinds that it can list."""
+
+    library_id: str
+    name: str
+    kinds: frozenset[MediaKind]
+
+
+class WatchServer(Protocol):
+    """One server as one of its users sees it.
+
+    Every call raises a `ServerError` and nothing else when it cannot answer.
+    """
+
+    @property
+    def traits(self) -> Traits:
+        """What this kind of server can and cannot do with a watch state."""
+
+    async def identity(self) -> ServerIdentity:
+        """Ask the server who it is; needs no credentials."""
+
+    async def users(self) -> tuple[ServerUser, ...]:
+        """List the users that the credentials may act for."""
+
+    async def libraries(self) -> tuple[Library, ...]:
+        """List the libraries with films or shows that the user may see."""
+
+    def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield the films and episodes of these libraries page by page.
+
+        It ends without an error only when every page came and the count fits the total (R2).
+        """
+
+    async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
+        """Read items anew by id, by the same kind of read as the listing (W7); unknown ids are left out."""
+
+    async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
+        """Make an item show the wanted state, given what it shows now, by the best writes that the server has (W7)."""
+
+    async def playing(self) -> frozenset[str]:
+        """Return the ids of the items that the user plays at this moment; empty where the credentials may not know."""
+
+
+class ServerError(Exception):
+    """A server could not do what was asked; the message never holds a secret."""
+
+
+class ServerUnavailable(ServerError):
+    """No answer, an answer that broke off, or 5xx: try later; `retry_after` in seconds when the server named it."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """Keep what the server said about when to come back."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(ServerUnavailable):
+    """429: the server asks for a pause."""
+
+
+class CertificateInvalid(ServerUnavailable):
+    """The TLS certificate is not trusted or not for this host."""
+
+
+class AuthFailed(ServerError):
+    """The credentials are wrong or were withdrawn."""
+
+
+class Forbidden(ServerError):
+    """The credentials are right but may not do this."""
+
+
+class ItemNotFound(ServerError):
+    """The item is unknown to the server, or hidden from this user: final, not a fault to retry."""
+
+
+class UnexpectedAnswer(ServerError):
+    """The answer is not what this server documents; nothing is concluded from it."""
+
+
+class NotAMediaServer(UnexpectedAnswer):
+    """Something else answers at this address."""
+
+
+class OtherServerKind(UnexpectedAnswer):
+    """A media server of another kind answers at this address."""
+
+    def __init__(self, message: str, found: ServerKind) -> None:
+        """Keep which kind it is."""
+        super().__init__(message)
+        self.found = found
+
+
+class ServerTooOld(UnexpectedAnswer):
+    """The server's version lacks what is needed."""
+
+    def __init__(self, message: str, version: str) -> None:
+        """Keep the version that was found."""
+        super().__init__(message)
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Look there, something may have changed; the state itself is read from the server.
+
+    `unplayed` is a server's explicit word that a person marked the item unwatched (R5); `at` is when it happened.
+    """
+
+    account: str
+    item_id: str
+    at: datetime
+    unplayed: bool = False
+
+
+class Playback(StrEnum):
+    """What a player did, for automations; never a watch state by itself (R6)."""
+
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """A webhook's body as it came, whatever framework took it in."""
+
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """A webhook understood.
+
+    `event` is the sender's own name of it; `server_id`, `user_id`, `user_name` and `item_id` as far as the sender gives them. `may_have_changed` tells
+    whether the item's watch state may have changed. `unplayed` as in `Hint`.
+    """
+
+    kind: ServerKind
+    event: str
+    server_id: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    item_id: str | None = None
+    library: str | None = None
+    playback: Playback | None = None
+    position: int | None = None
+    may_have_changed: bool = False
+    unplayed: bool = False
+    at: datetime | None = None
+
+
+class InboundError(ValueError):
+    """A webhook body that cannot be understood; the message says why, without quoting it."""
+
+
+class InboundTooLarge(InboundError):
+    """A webhook body beyond what is read."""
+
+
+class Documents(Protocol):
+    """Named JSON documents that survive a restart, all or nothing each."""
+
+    async def load(self, name: str) -> object | None:
+        """Return the document's content, or nothing when there is none; raises `StoreError` when it is broken."""
+
+    async def save(self, name: str, content: object) -> None:
+        """Write the document; the content must not be changed afterwards."""
+
+    async def remove(self, name: str) -> None:
+        """Delete the document if it is there."""
+
+
+class StoreError(Exception):
+    """A document was there and cannot be read any more (G3)."""

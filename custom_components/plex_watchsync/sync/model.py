@@ -1,0 +1,71 @@
+"""The words of the sync rules as types. Positions and run times are whole seconds, times are aware UTC (R7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MediaKind(StrEnum):
+    """What can be watched."""
+
+    MOVIE = "movie"
+    EPISODE = "episode"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A film or an episode as people name it; of no weight in matching."""
+
+    kind: MediaKind
+    title: str
+    year: int | None = None
+    show: str | None = None
+    season: int | None = None
+    episode: int | None = None
+
+    def __str__(self) -> str:
+        """Name it in one line: `Arrival (2016)`, `Breaking Bad S01E02 Cat's in the Bag...`."""
+        if self.kind is MediaKind.MOVIE:
+            return f"{self.title} ({self.year})" if self.year else self.title
+        number = "" if self.season is None or self.episode is None else f"S{self.season:02}E{self.episode:02}"
+        return " ".join(part for part in (self.show, number, self.title) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """What a server says of a user and an item."""
+
+    played: bool = False
+    position: int = 0
+    play_count: int = 0
+    last_played: datetime | None = None
+
+
+UNWATCHED = WatchState()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One film or one episode that a file holds, with the match keys that `identity` made of its ids."""
+
+    media: Media
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One item of a server as one account reads it; several parts when the file holds several episodes (I5)."""
+
+    item_id: str
+    library: str
+    parts: tuple[Part, ...]
+    state: WatchState
+    runtime: int | None = None
+
+
+class ReplicaId(NamedTuple):
+    """One account's copy of an item: the account's id in this installation and the server's own item id."""
+
+    account: str
+    item: str
