@@ -1,0 +1,35 @@
+"""Names that several Home Assistant files share: configuration keys and the words stored under them."""
+
+from typing import Final
+
+DOMAIN: Final = "plex_watchsync"
+
+# Server entry data. `token` acts for the server as a whole; an account with a log-in of its own has its token in its subentry.
+CONF_KIND: Final = "kind"
+CONF_DEVICE_ID: Final = "device_id"
+CONF_WEBHOOK_ID: Final = "webhook_id"
+HOUSEHOLD: Final = "household"  # the `kind` and the unique id of the one household entry
+
+# Subentries: accounts hang on server entries, viewers on the household entry.
+SUBENTRY_ACCOUNT: Final = "account"
+SUBENTRY_VIEWER: Final = "viewer"
+CONF_USER_ID: Final = "user_id"
+CONF_VIEWER: Final = "viewer"  # in an account: the viewer's subentry id
+CONF_LIBRARIES: Final = "libraries"
+CONF_DIRECTION: Final = "direction"
+CONF_INITIAL_SYNC: Final = "initial_sync"
+
+# Options of a server entry.
+CONF_WEBHOOK_ENABLED: Final = "webhook_enabled"
+CONF_WEBHOOK_LOCAL_ONLY: Final = "webhook_local_only"
+CONF_IMPORT_INTERVAL: Final = "import_interval"  # minutes
+CONF_FULL_INTERVAL: Final = "full_interval"  # hours
+CONF_SYNC_POSITION: Final = "sync_position"
+
+# Options of the household entry.
+CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"
+CONF_POSITION_MAX_PERCENT: Final = "position_max_percent"
+CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
+
+DEFAULT_IMPORT_INTERVAL: Final = 60
+DEFAULT_FULL_INTERVAL: Final = 24
