@@ -1,0 +1,146 @@
+"""What all replicas last agreed on, and per replica the reading that was acknowledged for it (M2)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from .merge import NO_CLAIMS, Claims, merge
+from .model import Media, ReplicaId, WatchState
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One account's copy of an item.
+
+    `reading` is the acknowledged reading, None before the first; `at` when it was read. `revision` is the agreed revision that it stands for, 0 for none.
+    `missing` counts the complete listings in a row without it (G4). `several`: its file holds several episodes, so that its position says nothing of
+    any one of them (I5).
+    """
+
+    keys: frozenset[str]
+    library: str
+    several: bool = False
+    reading: WatchState | None = None
+    at: datetime | None = None
+    revision: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A film or an episode across servers; `revision` rises with every agreed change that is to be written."""
+
+    item_id: str
+    media: Media
+    keys: frozenset[str]
+    claims: Claims = NO_CLAIMS
+    revision: int = 0
+    replicas: dict[ReplicaId, Replica] = field(default_factory=dict)
+
+    def with_replica(self, replica_id: ReplicaId, replica: Replica) -> Item:
+        """Set one replica; the item's keys are those of its replicas."""
+        return self._with({**self.replicas, replica_id: replica})
+
+    def without_replica(self, replica_id: ReplicaId) -> Item:
+        """Drop one replica; the last one leaves its keys behind, so that a copy that returns finds the agreed state (G4)."""
+        return self._with({known: replica for known, replica in self.replicas.items() if known != replica_id})
+
+    def _with(self, replicas: dict[ReplicaId, Replica]) -> Item:
+        keys = frozenset().union(*(replica.keys for replica in replicas.values())) if replicas else self.keys
+        return replace(self, replicas=replicas, keys=keys)
+
+
+def joined(items: Iterable[Item]) -> Item:
+    """Make one item of several that turned out to be the same; what stood for either stands for nothing until it is compared anew."""
+    first, *others = items
+    for other in others:
+        replicas = first.replicas | other.replicas
+        first = replace(
+            first,
+            keys=first.keys | other.keys,
+            claims=merge(first.claims, other.claims),
+            revision=max(first.revision, other.revision) + 1,
+            replicas={known: replace(replica, revision=0) for known, replica in replicas.items()},
+        )
+    return first
+
+
+class Baseline:
+    """One viewer's items, found by match key and by replica; knows which items changed since they were last stored."""
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        """Index the items."""
+        self._items: dict[str, Item] = {}
+        self._by_key: dict[str, set[str]] = {}
+        self._by_replica: dict[ReplicaId, tuple[str, ...]] = {}
+        self.changed: set[str] = set()
+        for item in items:
+            self.put(item)
+        self.changed.clear()
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Iterate over the items; they may be changed meanwhile."""
+        return iter(list(self._items.values()))
+
+    def __contains__(self, item_id: str) -> bool:
+        """Whether there is such an item."""
+        return item_id in self._items
+
+    def __getitem__(self, item_id: str) -> Item:
+        """Return an item; raises KeyError."""
+        return self._items[item_id]
+
+    def of_replica(self, replica_id: ReplicaId) -> tuple[Item, ...]:
+        """Return the items that a server's item is a copy of, several for a file of several episodes (I5)."""
+        return tuple(self._items[item_id] for item_id in self._by_replica.get(replica_id, ()))
+
+    def of_account(self, account: str) -> Iterator[ReplicaId]:
+        """Iterate over an account's replicas."""
+        return (replica_id for replica_id in list(self._by_replica) if replica_id.account == account)
+
+    def sharing(self, keys: Iterable[str]) -> tuple[Item, ...]:
+        """Return the items that have one of the keys, in a stable order."""
+        found = {item_id for key in keys for item_id in self._by_key.get(key, ())}
+        return tuple(self._items[item_id] for item_id in sorted(found))
+
+    def is_ambiguous(self, item: Item) -> bool:
+        """Whether another item has one of its keys: they could not be joined without joining two items of one server (I3)."""
+        return any(len(self._by_key.get(key, ())) > 1 for key in item.keys)
+
+    def put(self, item: Item) -> None:
+        """Store an item, new or changed."""
+        before = self._items.get(item.item_id)
+        if before == item:
+            return
+        if before is not None:
+            self._unindex(before)
+        self._items[item.item_id] = item
+        self.changed.add(item.item_id)
+        for key in item.keys:
+            self._by_key.setdefault(key, set()).add(item.item_id)
+        for replica_id in item.replicas:
+            siblings = self._by_replica.get(replica_id, ())
+            if item.item_id not in siblings:
+                self._by_replica[replica_id] = (*siblings, item.item_id)
+
+    def drop(self, item_id: str) -> None:
+        """Remove an item whose place another has taken."""
+        self._unindex(self._items.pop(item_id))
+        self.changed.add(item_id)
+
+    def _unindex(self, item: Item) -> None:
+        for key in item.keys:
+            ids = self._by_key[key]
+            ids.discard(item.item_id)
+            if not ids:
+                del self._by_key[key]
+        for replica_id in item.replicas:
+            left = tuple(item_id for item_id in self._by_replica[replica_id] if item_id != item.item_id)
+            if left:
+                self._by_replica[replica_id] = left
+            else:
+                del self._by_replica[replica_id]

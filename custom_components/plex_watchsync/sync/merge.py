@@ -1,0 +1,79 @@
+"""Who wins: an item's agreed state as two registers, each joined by a total order (M1).
+
+*View* is whether it was watched, *spot* is where to go on. They are kept apart so that a later position on one server never undoes a watch
+that another server dates earlier (Jellyfin dates a view at its start, pitfall 9), and a watch never loses a later resume point.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .model import WatchState
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""The date of what nobody can date: older than every dated change."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Played or not, since when; date and count of the last view travel with it."""
+
+    at: datetime
+    played: bool
+    last_played: datetime | None = None
+    play_count: int = 0
+
+    @property
+    def rank(self) -> tuple[datetime, bool, datetime, int]:
+        """Its place in the order: later first, played before unplayed."""
+        return (self.at, self.played, self.last_played or NEVER, self.play_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """The resume position in seconds, since when; 0 is none."""
+
+    at: datetime
+    position: int
+
+    @property
+    def rank(self) -> tuple[datetime, int]:
+        """Its place in the order."""
+        return (self.at, self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What somebody says of an item; None where they have no opinion."""
+
+    view: View | None = None
+    spot: Spot | None = None
+
+    @property
+    def state(self) -> WatchState:
+        """The watch state that the claims amount to."""
+        view, spot = self.view, self.spot
+        position = spot.position if spot else 0
+        if view and view.played:
+            return WatchState(played=True, position=position, play_count=view.play_count, last_played=view.last_played)
+        started = spot.at if spot and position and spot.at > NEVER else None
+        return WatchState(played=False, position=position, last_played=started)
+
+
+NO_CLAIMS = Claims()
+
+
+def merge(one: Claims, other: Claims) -> Claims:
+    """Join two claims: idempotent, commutative and associative."""
+    return Claims(_later_view(one.view, other.view), _later_spot(one.spot, other.spot))
+
+
+def _later_view(one: View | None, other: View | None) -> View | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda view: view.rank)
+
+
+def _later_spot(one: Spot | None, other: Spot | None) -> Spot | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda spot: spot.rank)

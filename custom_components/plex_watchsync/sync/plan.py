@@ -1,0 +1,94 @@
+"""What is to be written where, so that every replica shows the agreed state; a plan is made without a server (G6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from .baseline import Item, Replica
+from .model import ReplicaId, WatchState
+from .policy import AccountPolicy, Policy
+from .reconcile import has_position, shows, tells_date, usable_position
+
+
+class WriteKind(StrEnum):
+    """What a person would see happen."""
+
+    MARK_WATCHED = "mark_watched"
+    MARK_UNWATCHED = "mark_unwatched"
+    SET_POSITION = "set_position"
+    SET_DATE = "set_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write: make a replica that shows `shown` show `wanted`, the whole record (W7).
+
+    `revisions` names, by item id, the agreed revisions that it carries out.
+    """
+
+    replica: ReplicaId
+    kind: WriteKind
+    wanted: WatchState
+    shown: WatchState
+    revisions: dict[str, int]
+    reason: str
+
+
+def plan(items: Sequence[Item], replica_id: ReplicaId, policy: Policy) -> Operation | None:
+    """Return the write that a replica is owed, if any; `items` are all that its file holds (I5)."""
+    account = policy.accounts.get(replica_id.account)
+    wanted = _wanted(items, replica_id)
+    if account is None or not account.direction.exports or wanted is None:
+        return None
+    replicas = [item.replicas[replica_id] for item in items]
+    if all(replica.revision == item.revision for replica, item in zip(replicas, items, strict=True)):
+        return None
+    shown = replicas[0].reading or WatchState()
+    kind = _kind(replicas[0], wanted, account, policy)
+    if kind is None:
+        return None
+    kept = shown.position if kind is WriteKind.MARK_WATCHED and shown.position and not usable_position(shown.position, None, policy) else wanted.position
+    revisions = {item.item_id: item.revision for item in items}
+    record = replace(wanted, position=kept if has_position(replicas[0], account) else 0, play_count=_count(wanted, shown))
+    return Operation(replica_id, kind, record, shown, revisions, f"agreed: {'watched' if wanted.played else 'unwatched'}")
+
+
+def is_done(operation: Operation, reading: WatchState, policy: Policy, *, position: bool = True) -> bool:
+    """Whether what was read back is what was written (M3)."""
+    return shows(reading, operation.wanted, policy, position=position)
+
+
+def cleaned(wanted: WatchState, runtime: int | None, now: datetime) -> WatchState:
+    """Cut what no server checks: positions outside of the run time, dates in the future (W8)."""
+    position = max(0, wanted.position if runtime is None else min(wanted.position, runtime))
+    last_played = wanted.last_played and min(wanted.last_played, now)
+    return replace(wanted, position=position, last_played=last_played)
+
+
+def acknowledge(item: Item, replica_id: ReplicaId, reading: WatchState, revision: int, at: datetime) -> Item:
+    """Let a reading stand for an agreed revision of the item."""
+    replica = replace(item.replicas[replica_id], reading=reading, revision=revision, at=at, missing=0)
+    return item.with_replica(replica_id, replica)
+
+
+def _wanted(items: Sequence[Item], replica_id: ReplicaId) -> WatchState | None:
+    """Return the state that all the file's items agree on (I5), None where they don't or nothing was ever agreed."""
+    states = [item.claims.state for item in items if item.revision]
+    if not states or len(states) < len(items) or len({state.played for state in states}) > 1 or replica_id not in items[0].replicas:
+        return None
+    return max(states, key=lambda state: (state.last_played is not None, state.last_played))
+
+
+def _kind(replica: Replica, wanted: WatchState, account: AccountPolicy, policy: Policy) -> WriteKind | None:
+    shown = replica.reading or WatchState()
+    if wanted.played != shown.played:
+        return WriteKind.MARK_WATCHED if wanted.played else WriteKind.MARK_UNWATCHED
+    if not shows(shown, wanted, policy, position=has_position(replica, account)):
+        return WriteKind.SET_POSITION
+    return WriteKind.SET_DATE if tells_date(replica, wanted, account) else None
+
+
+def _count(wanted: WatchState, shown: WatchState) -> int:
+    """Let counts rise with the agreed one, never fall (they are no reason to write)."""
+    return max(wanted.play_count, shown.play_count, 1) if wanted.played else 0

@@ -1,0 +1,264 @@
+"""What a reading means, and what all agree on after it.
+
+`find` is the whole decision table: one reading against the acknowledged one gives a finding. `reconcile` joins the findings of an item.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from .baseline import Item, Replica
+from .merge import NEVER, NO_CLAIMS, Claims, Spot, View, merge
+from .model import ReplicaId, WatchState
+from .policy import AccountPolicy, InitialSync, Policy
+
+DATE_TOLERANCE = timedelta(minutes=2)
+"""Servers cut and round dates; two views of one title lie further apart."""
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One replica's reading with the evidence around it.
+
+    `at`: when the read began; `playing`: a session is on it; `unplayed_at`: the server's explicit word that a person marked it unwatched, and when;
+    `confirmed`: a second read said the same.
+    """
+
+    state: WatchState
+    at: datetime
+    runtime: int | None = None
+    playing: bool = False
+    unplayed_at: datetime | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a reading means.
+
+    `claims`: the change it makes, if any; `reason`: the rule; `doubtful`: a second read is needed before anything follows (R5); `settled`: the replica
+    stands for the agreed state although it may show another position; `first`: the replica was never seen before.
+    """
+
+    reason: str
+    claims: Claims = NO_CLAIMS
+    doubtful: bool = False
+    unchanged: bool = False
+    settled: bool = False
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An item after its readings, with what was found in each."""
+
+    item: Item
+    findings: Mapping[ReplicaId, Finding] = field(default_factory=dict)
+
+    @property
+    def doubtful(self) -> tuple[ReplicaId, ...]:
+        """The replicas that must be read a second time."""
+        return tuple(replica_id for replica_id, finding in self.findings.items() if finding.doubtful)
+
+
+def usable_position(position: int, runtime: int | None, policy: Policy) -> int:
+    """Return the position if it is one to go on from, 0 otherwise (W3)."""
+    too_late = runtime is not None and position * 100 >= runtime * policy.position_max_percent
+    return 0 if position < policy.position_min_seconds or too_late else position
+
+
+def shows(state: WatchState, wanted: WatchState, policy: Policy, *, position: bool = True) -> bool:
+    """Whether two states look the same to a person: tolerance belongs here, never into the order (M1); counts and dates don't."""
+    near = abs(state.position - wanted.position) <= policy.position_tolerance_seconds
+    return state.played == wanted.played and (near or not position)
+
+
+def has_position(replica: Replica, account: AccountPolicy) -> bool:
+    """Whether a replica's position means anything: not in a file of several episodes, nor where positions are not synced."""
+    return account.sync_position and not replica.several
+
+
+def tells_date(replica: Replica, wanted: WatchState, account: AccountPolicy) -> bool:
+    """Whether a replica that agreed to an earlier view is to be told a later one's date (W4); a first merge never rewrites dates."""
+    shown = replica.reading
+    if not account.traits.writes_date or not wanted.played or not wanted.last_played or not replica.revision or shown is None:
+        return False
+    return shown.last_played is None or abs(shown.last_played - wanted.last_played) > DATE_TOLERANCE
+
+
+def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Outcome:
+    """Find what each reading means, join it with the agreed state, and acknowledge the readings."""
+    item = _overruled(item, sightings, policy)
+    findings = {replica_id: find(item, replica_id, seen, policy) for replica_id, seen in sightings.items()}
+    claims = item.claims
+    for finding in findings.values():
+        claims = merge(claims, finding.claims)
+    agreed = replace(item, claims=claims, revision=item.revision + _is_news(item, claims, findings, policy))
+    replicas = {**agreed.replicas}
+    for replica_id, finding in findings.items():
+        if not finding.doubtful:
+            replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy)
+    return Outcome(replace(agreed, replicas={known: _settled(agreed, known, replica, policy) for known, replica in replicas.items()}), findings)
+
+
+def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> Finding:
+    """Decide what a reading means."""
+    account, replica = policy.accounts[replica_id.account], item.replicas[replica_id]
+    shown, known = seen.state, replica.reading
+    if known is None:  # a new account, a new copy, a replaced file (R3, R4)
+        return _first_sight(item, replica, seen, account, policy)
+    if seen.unplayed_at is not None and not shown.played and account.direction.imports:  # a person said so, no guessing (R5)
+        return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
+    if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # our own write, or the same act again (M3)
+        return Finding("M3 shows what was to be written", settled=True)
+    if _same(shown, known, replica, account, policy):  # nothing happened since we looked (R1)
+        return Finding("R1 as acknowledged", unchanged=True)
+    if not account.direction.imports:  # this server only receives (W1)
+        return Finding("W1 its changes do not count")
+    if not shown.played and (known.played or _agreed(item).played):  # the flag is gone: who took it?
+        return _lost_flag(item, replica, seen, account, policy)
+    if shown.played and (not known.played or _is_view_anew(item, shown, known, account)):  # watched, or watched once more (R1)
+        return Finding("R1 watched", _watched(item, replica, seen))
+    return _moved(item, replica, seen, account, policy)
+
+
+def _first_sight(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
+    """Take what is there for a change dated by its last view; unwatched is no opinion (R3, G1)."""
+    if not account.direction.imports or (account.first_sync and account.initial_sync is InitialSync.FILL_SERVER):
+        return Finding("G1 receives the agreed state", first=True)
+    at = min(seen.state.last_played or NEVER, seen.at)
+    spot = _position(replica, seen, account, policy)
+    view = None
+    if seen.state.played:
+        won = item.claims.view.at if account.first_sync and item.claims.view else NEVER  # a first merge never unwatches (G1)
+        view = View(max(at, won), played=True, last_played=seen.state.last_played and at, play_count=seen.state.play_count)
+    claims = Claims(view, Spot(at, spot or 0) if view or spot else None)
+    learns = account.first_sync and account.initial_sync is InitialSync.LEARN_FROM_SERVER
+    return Finding("R3 watched before it was known" if view else "R3 seen for the first time", claims, first=True, settled=learns)
+
+
+def _lost_flag(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
+    """Tell an unwatch from a rewatch, a mistake and a partial write (R5, pitfalls 3, 4, 37)."""
+    shown, known = seen.state, replica.reading or WatchState()
+    if (spot := _position(replica, seen, account, policy)) or (shown.position and seen.playing):
+        spots = Spot(_dated(item, replica, seen), spot) if spot else None
+        return Finding("R5 watched again", Claims(spot=spots), settled=not spot)
+    cleared = not shown.play_count and shown.last_played is None
+    untouched = (shown.play_count, shown.last_played) == (known.play_count, known.last_played)
+    if not cleared and not (untouched and account.traits.unplayed_alone_counts):
+        return Finding("R5 opened again or half a write: not an unwatch", settled=True)
+    if seen.playing or not seen.confirmed:
+        return Finding("R5 looks unwatched, to be read again", doubtful=True)
+    return Finding("R5 unwatched", _unwatched(None, item, replica))
+
+
+def _moved(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
+    """Take a new position, forwards or backwards, or its removal (W3)."""
+    shown, known = seen.state, replica.reading or WatchState()
+    if not account.sync_position or replica.several:
+        return Finding("W3 positions are not synced here", settled=True)
+    spot = usable_position(shown.position, seen.runtime, policy)
+    removed = not shown.position and known.position and (shown.played or shown.last_played is None)
+    if spot or removed:
+        return Finding("W3 position moved", Claims(spot=Spot(_dated(item, replica, seen), spot)))
+    return Finding("W3 position of no weight", settled=True)
+
+
+def _watched(item: Item, replica: Replica, seen: Sighting) -> Claims:
+    at = _dated(item, replica, seen)
+    last = min(seen.state.last_played, seen.at) if seen.state.last_played else at
+    position = 0 if replica.several else seen.state.position
+    return Claims(View(at, played=True, last_played=last, play_count=seen.state.play_count), Spot(at, position))
+
+
+def _unwatched(at: datetime | None, item: Item, replica: Replica) -> Claims:
+    """Date an unwatch by the server's word, else by the last read that did not show it: it never beats a view that came after that read."""
+    when = _after_agreed(at or replica.at or NEVER, item, replica)
+    return Claims(View(when, played=False), Spot(when, 0))
+
+
+def _dated(item: Item, replica: Replica, seen: Sighting) -> datetime:
+    """Date a change between the read that did not show it and now, by the last view if that lies in between (pitfall 9, R7)."""
+    last, earliest = seen.state.last_played or NEVER, replica.at or NEVER
+    return _after_agreed(min(max(last, earliest), seen.at), item, replica)
+
+
+def _after_agreed(at: datetime, item: Item, replica: Replica) -> datetime:
+    """Place a change after the state that its replica stood for: whoever saw it acted later."""
+    if replica.revision != item.revision:
+        return at
+    registers = (item.claims.view, item.claims.spot)
+    return max(at, *(register.at + _TICK for register in registers if register), NEVER)
+
+
+def _position(replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> int:
+    """Return the position that a reading stands up for, 0 for none."""
+    ignored = replica.several or not account.sync_position
+    return 0 if ignored else usable_position(seen.state.position, seen.runtime, policy)
+
+
+def _same(shown: WatchState, known: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
+    """Whether nothing happened that matters since the acknowledged reading."""
+    return shows(shown, known, policy, position=has_position(replica, account)) and shown.last_played == known.last_played and shown.play_count == known.play_count
+
+
+def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
+    """Whether an owed replica shows the agreed state by itself; where dates are written, a later date is a person's act."""
+    later = account.traits.writes_date and shown.played and _is_later_view(shown, item)
+    return shows(shown, _agreed(item), policy, position=has_position(replica, account)) and not later
+
+
+def _is_view_anew(item: Item, shown: WatchState, known: WatchState, account: AccountPolicy) -> bool:
+    """Whether a watched title was watched once more; Plex counts whole views, its date moves with any touch (server-apis 0.2)."""
+    counted = account.traits.writes_date or shown.play_count > known.play_count
+    return counted and not shown.position and _is_later_view(shown, item)
+
+
+def _is_later_view(shown: WatchState, item: Item) -> bool:
+    last = _agreed(item).last_played if _agreed(item).played else None
+    return shown.last_played is not None and shown.last_played > (last or NEVER) + DATE_TOLERANCE
+
+
+def _agreed(item: Item) -> WatchState:
+    return item.claims.state
+
+
+def _is_news(item: Item, claims: Claims, findings: Mapping[ReplicaId, Finding], policy: Policy) -> bool:
+    """Whether others have something to be told: another state, or a view anew; a first merge never rewrites dates only."""
+    known = any(finding.claims.view == claims.view != item.claims.view and not finding.first for finding in findings.values())
+    if item.claims == NO_CLAIMS:
+        return claims != NO_CLAIMS
+    return known or not shows(claims.state, _agreed(item), policy)
+
+
+def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Finding, policy: Policy) -> Replica:
+    """Keep the reading, and say whether the replica stands for the agreed state."""
+    replica, account = item.replicas[replica_id], policy.accounts[replica_id.account]
+    reading = replica.reading if finding.unchanged and replica.reading else seen.state
+    position = has_position(replica, account) and not finding.settled
+    if item.revision and (shows(reading, _agreed(item), policy, position=position) or (finding.first and finding.settled)):
+        stands = replica.revision if finding.unchanged and replica.revision else item.revision
+    else:
+        stands = replica.revision if finding.unchanged else 0
+    at = replica.at if finding.unchanged else seen.at
+    return replace(replica, reading=reading, revision=stands, at=at, missing=0)
+
+
+def _settled(item: Item, replica_id: ReplicaId, replica: Replica, policy: Policy) -> Replica:
+    """Let a replica that is owed nothing stand for the agreed state."""
+    account = policy.accounts.get(replica_id.account)
+    if account is None or replica.reading is None or replica.revision == item.revision:
+        return replica
+    in_step = shows(replica.reading, _agreed(item), policy, position=has_position(replica, account))
+    return replace(replica, revision=item.revision) if in_step and not tells_date(replica, _agreed(item), account) else replica
+
+
+def _overruled(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Item:
+    """Agree on *unwatched* where a server that is to be filled shows what nobody else has (G1)."""
+    filled = {known for known in sightings if policy.accounts[known.account].first_sync and policy.accounts[known.account].initial_sync is InitialSync.FILL_SERVER}
+    differs = any(sightings[known].state.played or sightings[known].state.position for known in filled)
+    if item.claims != NO_CLAIMS or not differs or not item.replicas.keys() - filled:
+        return item
+    return replace(item, claims=Claims(View(NEVER, played=False), Spot(NEVER, 0)), revision=item.revision + 1)
