@@ -65,6 +65,14 @@ def joined(items: Iterable[Item]) -> Item:
     return first
 
 
+@dataclass(slots=True)
+class Counts:
+    """How many items an account has, and how many of them it shows as watched."""
+
+    items: int = 0
+    watched: int = 0
+
+
 class Baseline:
     """One viewer's items, found by match key and by replica; knows which items changed since they were last stored."""
 
@@ -73,6 +81,7 @@ class Baseline:
         self._items: dict[str, Item] = {}
         self._by_key: dict[str, set[str]] = {}
         self._by_replica: dict[ReplicaId, tuple[str, ...]] = {}
+        self._counts: dict[str, Counts] = {}
         self.changed: set[str] = set()
         for item in items:
             self.put(item)
@@ -102,6 +111,14 @@ class Baseline:
         """Iterate over an account's replicas."""
         return (replica_id for replica_id in list(self._by_replica) if replica_id.account == account)
 
+    def counts(self, account: str) -> Counts:
+        """Count an account's items."""
+        return self._counts.get(account, Counts())
+
+    def copy(self) -> Baseline:
+        """Return another baseline with the same items, to plan on."""
+        return Baseline(self._items.values())
+
     def sharing(self, keys: Iterable[str]) -> tuple[Item, ...]:
         """Return the items that have one of the keys, in a stable order."""
         found = {item_id for key in keys for item_id in self._by_key.get(key, ())}
@@ -122,7 +139,8 @@ class Baseline:
         self.changed.add(item.item_id)
         for key in item.keys:
             self._by_key.setdefault(key, set()).add(item.item_id)
-        for replica_id in item.replicas:
+        for replica_id, replica in item.replicas.items():
+            self._count(replica_id, replica, 1)
             siblings = self._by_replica.get(replica_id, ())
             if item.item_id not in siblings:
                 self._by_replica[replica_id] = (*siblings, item.item_id)
@@ -138,9 +156,15 @@ class Baseline:
             ids.discard(item.item_id)
             if not ids:
                 del self._by_key[key]
-        for replica_id in item.replicas:
+        for replica_id, replica in item.replicas.items():
+            self._count(replica_id, replica, -1)
             left = tuple(item_id for item_id in self._by_replica[replica_id] if item_id != item.item_id)
             if left:
                 self._by_replica[replica_id] = left
             else:
                 del self._by_replica[replica_id]
+
+    def _count(self, replica_id: ReplicaId, replica: Replica, one: int) -> None:
+        counts = self._counts.setdefault(replica_id.account, Counts())
+        counts.items += one
+        counts.watched += one if replica.reading and replica.reading.played else 0

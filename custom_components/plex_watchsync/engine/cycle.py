@@ -1,0 +1,178 @@
+"""One run's reading and agreeing: fetch, match, reconcile, read a second time what is doubtful, plan."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ..ports import Hint, ServerError
+from ..sync.baseline import Baseline, Item
+from ..sync.match import detach
+from ..sync.model import ReplicaId, WatchState
+from ..sync.plan import Operation, plan
+from ..sync.policy import Direction, Policy
+from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
+from .journal import Journal, Note
+from .reader import BREATH, Reader, Reading
+from .report import Change, ChangeKind, Report, Write
+from .run import Account, Run, RunKind
+
+LISTINGS_UNTIL_FORGOTTEN = 2  # G4
+
+
+@dataclass(slots=True)
+class Cycle:
+    """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6)."""
+
+    viewer: str
+    run: Run
+    accounts: Mapping[str, Account]
+    policy: Policy
+    baseline: Baseline
+    clock: Callable[[], datetime]
+    journal: Journal
+    report: Report
+    touched: set[str] = field(default_factory=set)
+
+    async def agree(self) -> frozenset[str]:
+        """Read the accounts and agree on what they say; return the accounts whose libraries were read whole."""
+        chosen = [known for known in self.accounts if self.run.accounts is None or known in self.run.accounts]
+        self.report.take_part(chosen)
+        readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
+        await self.conclude(readings)
+        for reading in readings:
+            self._forget_missing(reading)
+        return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
+
+    async def conclude(self, readings: Iterable[Reading]) -> None:
+        """Reconcile readings, and once more what only a second read can tell (R5)."""
+        if not self.run.metadata_only:
+            doubtful = await self._reconcile(readings)
+            second = await asyncio.gather(*(self._read_again(account, items) for account, items in doubtful.items()))
+            await self._reconcile(reading for reading in second if reading)
+
+    def operations(self) -> list[Operation]:
+        """Plan the writes that the touched items, or in an export all items, are owed."""
+        items = self.baseline if self.run.kind is RunKind.EXPORT else (self.baseline[item_id] for item_id in self.touched if item_id in self.baseline)
+        replicas = {replica_id for item in items if not self.baseline.is_ambiguous(item) for replica_id in item.replicas}
+        return [operation for replica_id in sorted(replicas) if (operation := self._operation(replica_id))]
+
+    def describe(self, operation: Operation) -> Write:
+        """Name a planned write for people."""
+        items = self.baseline.of_replica(operation.replica)
+        return Write(operation.replica.account, operation.replica.item, items[0].media, operation.kind, operation.reason)
+
+    def _operation(self, replica_id: ReplicaId) -> Operation | None:
+        if replica_id.account not in self.accounts or (self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts):
+            return None
+        return plan(self.baseline.of_replica(replica_id), replica_id, self.policy)
+
+    async def _read(self, account_id: str) -> Reading | None:
+        reader = Reader(account_id, self.accounts[account_id], self.baseline, self.clock)
+        hints = [hint for hint in self.run.hints if hint.account == account_id]
+        try:
+            reading = await self._read_with(reader, hints)
+        except ServerError as error:  # an unreachable server is not an empty one (R2)
+            self.report.errors[account_id] = error
+            return None
+        if reading:
+            self.report.of(account_id).read += reading.count
+        return reading
+
+    async def _read_with(self, reader: Reader, hints: list[Hint]) -> Reading | None:
+        if hints:
+            return await reader.look(hints)
+        return await reader.list(self.run.libraries) if self.run.lists else None
+
+    async def _read_again(self, account_id: str, item_ids: set[str]) -> Reading | None:
+        try:
+            return await Reader(account_id, self.accounts[account_id], self.baseline, self.clock).read(item_ids, confirmed=True)
+        except ServerError as error:
+            self.report.errors[account_id] = error
+            return None
+
+    async def _reconcile(self, readings: Iterable[Reading]) -> dict[str, set[str]]:
+        """Reconcile item by item; return by account what must be read again."""
+        doubtful: dict[str, set[str]] = {}
+        for number, (item_id, sightings) in enumerate(self._by_item(readings).items(), 1):
+            outcome = reconcile(self.baseline[item_id], sightings, self._run_policy())
+            self._take(outcome)
+            for account, item in outcome.doubtful:
+                doubtful.setdefault(account, set()).add(item)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        return doubtful
+
+    def _by_item(self, readings: Iterable[Reading]) -> dict[str, dict[ReplicaId, Sighting]]:
+        """Gather what was seen of each item; ambiguous items are left alone (I3)."""
+        found: dict[str, dict[ReplicaId, Sighting]] = {}
+        for reading in readings:
+            for server_item, sighting in reading.sightings.items():
+                replica_id = ReplicaId(reading.account, server_item)
+                for item in self.baseline.of_replica(replica_id):
+                    if not self.baseline.is_ambiguous(item) and self._may_conclude(item, replica_id, sighting):
+                        found.setdefault(item.item_id, {})[replica_id] = sighting
+        return found
+
+    def _may_conclude(self, item: Item, replica_id: ReplicaId, sighting: Sighting) -> bool:
+        """In an export, what a person changed on the server is left for the next import, unless it is to be overwritten."""
+        known = item.replicas[replica_id].reading
+        return self.run.kind is not RunKind.EXPORT or self.run.ignore_date or known is None or known == sighting.state
+
+    def _run_policy(self) -> Policy:
+        """Return the policy; in an export no change counts."""
+        if self.run.kind is not RunKind.EXPORT:
+            return self.policy
+        accounts = {known: replace(one, direction=Direction.EXPORT_ONLY) for known, one in self.policy.accounts.items()}
+        return replace(self.policy, accounts=accounts)
+
+    def _take(self, outcome: Outcome) -> None:
+        item = outcome.item
+        before = self.baseline[item.item_id]
+        self.baseline.put(item)
+        self.touched.add(item.item_id)
+        if item.claims != before.claims and (change := self._change(before, outcome)):
+            self.report.changes.append(change)
+            self.report.of(change.account).changed += 1
+            self.journal.add(Note(self.clock(), "change", change.kind, change.account, str(item.media), change.reason))
+
+    def _change(self, before: Item, outcome: Outcome) -> Change | None:
+        """Name what happened and at which account, if it is anything that people would call a change."""
+        item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
+        kind = _kind(old, new, anew=before.claims.view is not None and item.claims.view != before.claims.view)
+        winner = next((known for known in outcome.findings.items() if _won(known[1], item)), None)
+        if kind is None or winner is None:
+            return None
+        replica_id, finding = winner
+        first = finding.first and self.policy.accounts[replica_id.account].first_sync
+        at = (new.last_played if kind is ChangeKind.WATCHED else None) or self.clock()
+        return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id.account, at, finding.reason, new=not first)
+
+    def _forget_missing(self, reading: Reading) -> None:
+        """Forget a replica after two complete listings in a row without it (G4)."""
+        if not reading.listed:
+            return
+        for replica_id in self.baseline.of_account(reading.account):
+            items = self.baseline.of_replica(replica_id)
+            replica = items[0].replicas[replica_id]
+            if replica_id.item in reading.seen or replica.library not in reading.listed:
+                continue
+            if replica.missing + 1 >= LISTINGS_UNTIL_FORGOTTEN:
+                detach(self.baseline, replica_id)
+                continue
+            for item in items:
+                self.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], missing=replica.missing + 1)))
+
+
+def _kind(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | None:
+    if new.played != old.played:
+        return ChangeKind.WATCHED if new.played else ChangeKind.UNWATCHED
+    if new.played and anew and new.last_played != old.last_played:
+        return ChangeKind.WATCHED
+    return ChangeKind.PROGRESS if new.position != old.position else None
+
+
+def _won(finding: Finding, item: Item) -> bool:
+    """Whether what was found is what all agreed on."""
+    view, spot = finding.claims.view, finding.claims.spot
+    return (view is not None and view == item.claims.view) or (spot is not None and spot == item.claims.spot)

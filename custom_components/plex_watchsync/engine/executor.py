@@ -1,0 +1,173 @@
+"""The writes of one account: read anew, write, read back, acknowledge what shows (M3, W2, W5-W8)."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import batched
+
+from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
+from ..sync.baseline import Baseline
+from ..sync.model import Observation, WatchState
+from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
+from ..sync.policy import Policy
+from ..sync.reconcile import has_position, shows
+from .journal import Journal, Note
+from .outbox import Entry, Outbox
+from .report import Report
+
+BATCH = 50
+WRITERS = 2  # more make no server faster (server-apis §4.2)
+WHILE_PLAYING = timedelta(seconds=30)
+PATIENCE = 3  # so often is a position written that a server does not keep; a watched flag is never given up
+
+
+@dataclass(slots=True)
+class Executor:
+    """Carries out what the outbox holds for one account."""
+
+    account: str
+    server: WatchServer
+    policy: Policy
+    outbox: Outbox
+    baseline: Baseline
+    journal: Journal
+    clock: Callable[[], datetime]
+    report: Report
+    overwrite: bool = False
+    moved: list[Observation] = field(default_factory=list)
+
+    async def drain(self) -> list[Observation]:
+        """Write what is due; return the readings that a person changed since the write was planned, to be reconciled first."""
+        entries = self._current(self.outbox.due(self.account))
+        try:
+            if entries:
+                playing = await self.server.playing()
+                for batch in batched(entries, BATCH, strict=False):
+                    await self._carry_out(batch, playing)
+        except ServerError as error:
+            self._put_off(error)
+        return self.moved
+
+    def _current(self, entries: list[Entry]) -> list[Entry]:
+        """Leave out what was superseded: another revision was agreed, or the replica is gone."""
+        for entry in entries:
+            if not self._is_current(entry):
+                self.outbox.take(entry.operation.replica)
+        return [entry for entry in entries if self._is_current(entry)]
+
+    def _is_current(self, entry: Entry) -> bool:
+        items = self.baseline.of_replica(entry.operation.replica)
+        return {item.item_id: item.revision for item in items} == entry.operation.revisions
+
+    async def _carry_out(self, batch: Sequence[Entry], playing: frozenset[str]) -> None:
+        before = await self._read(batch)
+        writable = [entry for entry in batch if self._may_write(entry, before.get(entry.operation.replica.item), playing)]
+        gate = asyncio.Semaphore(WRITERS)
+        written = await asyncio.gather(*(self._write(entry, before[entry.operation.replica.item], gate) for entry in writable))
+        sent = [entry for entry, done in zip(writable, written, strict=True) if done]
+        after = await self._read(sent)
+        for entry in sent:
+            self._read_back(entry, after.get(entry.operation.replica.item))
+
+    async def _read(self, batch: Sequence[Entry]) -> Mapping[str, Observation]:
+        if not batch:
+            return {}
+        observations = await self.server.read_items([entry.operation.replica.item for entry in batch])
+        return {observation.item_id: observation for observation in observations}
+
+    def _may_write(self, entry: Entry, found: Observation | None, playing: frozenset[str]) -> bool:
+        """Decide on a fresh reading whether the write is still wanted."""
+        operation = entry.operation
+        if found is None:  # 404 is final; should the item return, it is a new replica (W5, R4)
+            self._drop(entry, "the server has no such item")
+            return False
+        if operation.replica.item in playing:  # W2
+            self.outbox.postpone(entry, WHILE_PLAYING)
+            self.report.of(self.account).skipped += 1
+            return False
+        if operation.kind is not WriteKind.SET_DATE and self._shows(entry, found.state):  # somebody did the same, or a crash came before the reading back
+            self._acknowledge(entry, found.state)
+            return False
+        if not self.overwrite and not shows(found.state, operation.shown, self.policy):  # a person was faster
+            self.moved.append(found)
+            self._skip(entry, "changed on the server meanwhile")
+            return False
+        return True
+
+    async def _write(self, entry: Entry, found: Observation, gate: asyncio.Semaphore) -> bool:
+        """Send one write; whether it counts is seen by reading back."""
+        wanted = cleaned(entry.operation.wanted, found.runtime, self.clock())
+        try:
+            async with gate:
+                await self.server.write(found.item_id, wanted, found.state)
+        except (ItemNotFound, Forbidden) as error:
+            self._drop(entry, str(error))
+        except ServerUnavailable as error:
+            self._fail(entry, error, _pause(error))
+        except ServerError as error:
+            self._fail(entry, error, None)
+        else:
+            return True
+        return False
+
+    def _read_back(self, entry: Entry, found: Observation | None) -> None:
+        if found is None:
+            self._drop(entry, "the server has no such item")
+        elif self._shows(entry, found.state) or self._is_enough(entry, found.state):
+            self._acknowledge(entry, found.state)
+            self.report.of(self.account).written += 1
+            self._note(entry, "written", entry.operation.reason)
+        else:
+            entry.unshown += 1
+            self._fail(entry, None, None)
+
+    def _is_enough(self, entry: Entry, reading: WatchState) -> bool:
+        """Whether a server shows all that it can: some keep no short positions."""
+        return reading.played == entry.operation.wanted.played and entry.unshown + 1 >= PATIENCE
+
+    def _acknowledge(self, entry: Entry, reading: WatchState) -> None:
+        operation, at = entry.operation, self.clock()
+        for item in self.baseline.of_replica(operation.replica):
+            if item.item_id in operation.revisions:
+                self.baseline.put(acknowledge(item, operation.replica, reading, operation.revisions[item.item_id], at))
+        self.outbox.take(operation.replica)
+
+    def _shows(self, entry: Entry, reading: WatchState) -> bool:
+        replica_id = entry.operation.replica
+        replica = self.baseline.of_replica(replica_id)[0].replicas[replica_id]
+        return is_done(entry.operation, reading, self.policy, position=has_position(replica, self.policy.accounts[self.account]))
+
+    def _put_off(self, error: ServerError) -> None:
+        """Let all that is due wait: the server could not be read."""
+        self.report.errors[self.account] = error
+        for entry in self.outbox.due(self.account):
+            self._fail(entry, error, _pause(error))
+
+    def _fail(self, entry: Entry, error: ServerError | None, delay: timedelta | None) -> None:
+        self.outbox.postpone(entry, delay)
+        self.report.of(self.account).failed += 1
+        self._note(entry, "failed", str(error) if error else "written, but it does not show")
+        if error is not None:
+            self.report.errors[self.account] = error
+
+    def _drop(self, entry: Entry, reason: str) -> None:
+        self.outbox.take(entry.operation.replica)
+        self.report.of(self.account).failed += 1
+        self._note(entry, "dropped", reason)
+
+    def _skip(self, entry: Entry, reason: str) -> None:
+        self.outbox.take(entry.operation.replica)
+        self.report.of(self.account).skipped += 1
+        self._note(entry, "skipped", reason)
+
+    def _note(self, entry: Entry, outcome: str, reason: str) -> None:
+        items = self.baseline.of_replica(entry.operation.replica)
+        name = str(items[0].media) if items else entry.operation.replica.item
+        self.journal.add(Note(self.clock(), "operation", outcome, self.account, name, reason))
+
+
+def _pause(error: ServerError) -> timedelta | None:
+    """How long the server asked to be left alone."""
+    seconds = error.retry_after if isinstance(error, ServerUnavailable) else None
+    return timedelta(seconds=seconds) if seconds else timedelta(seconds=30) if isinstance(error, RateLimited) else None

@@ -1,0 +1,113 @@
+"""Writes that are owed: one per replica, the newest wins, kept until they are acknowledged (W5)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from ..ports import Documents, StoreError
+from ..sync.model import ReplicaId
+from ..sync.plan import Operation, WriteKind
+from .shards import state_of, state_row
+
+FIRST_DELAY = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=10)
+
+_dice = Random()  # jitter keeps servers that came back together from being asked together
+
+
+@dataclass(slots=True)
+class Entry:
+    """An operation with its history; `reads` counts the times that it was written and did not show."""
+
+    operation: Operation
+    not_before: datetime
+    attempts: int = 0
+    unshown: int = 0
+
+
+@dataclass(slots=True)
+class Outbox:
+    """One viewer's outbox."""
+
+    name: str
+    documents: Documents
+    clock: Callable[[], datetime]
+    entries: dict[ReplicaId, Entry] = field(default_factory=dict)
+    _changed: bool = False
+
+    def put(self, operation: Operation) -> None:
+        """Queue a write; it takes the place of an older one for the same replica."""
+        known = self.entries.get(operation.replica)
+        if known is None or known.operation != operation:
+            self.entries[operation.replica] = Entry(operation, self.clock())
+            self._changed = True
+
+    def take(self, replica_id: ReplicaId) -> None:
+        """Remove a write that is done, superseded or pointless."""
+        self._changed |= self.entries.pop(replica_id, None) is not None
+
+    def postpone(self, entry: Entry, delay: timedelta | None = None) -> None:
+        """Try again later: after `delay`, or twice as long as the last time."""
+        entry.attempts += 1
+        backed_off = min(FIRST_DELAY * 2 ** min(entry.attempts - 1, 10), LONGEST_DELAY)
+        entry.not_before = self.clock() + (delay or backed_off * _dice.uniform(0.8, 1.2))
+        self._changed = True
+
+    def due(self, account: str) -> list[Entry]:
+        """Return an account's writes whose time has come, in the order in which they were queued."""
+        now = self.clock()
+        return [entry for replica_id, entry in self.entries.items() if replica_id.account == account and entry.not_before <= now]
+
+    def pending(self, account: str) -> int:
+        """Count an account's writes."""
+        return sum(replica_id.account == account for replica_id in self.entries)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next write may be tried."""
+        return min((entry.not_before for entry in self.entries.values()), default=None)
+
+    def wake(self, accounts: Iterable[str]) -> None:
+        """Let the writes of accounts that answer again be tried at once."""
+        awake, now = set(accounts), self.clock()
+        for replica_id, entry in self.entries.items():
+            if replica_id.account in awake:
+                entry.not_before = min(entry.not_before, now)
+
+    def forget(self, account: str) -> None:
+        """Drop an account's writes."""
+        for replica_id in [known for known in self.entries if known.account == account]:
+            self.take(replica_id)
+
+    async def load(self) -> None:
+        """Read what was left when Home Assistant stopped; raises `StoreError` when that is broken."""
+        content: Any = await self.documents.load(self.name) or []
+        try:
+            operations = [_operation(row) for row in content]
+        except (LookupError, TypeError, ValueError) as error:
+            raise StoreError(self.name) from error
+        self.entries = {operation.replica: Entry(operation, self.clock()) for operation in operations}
+
+    async def save(self) -> None:
+        """Write the document if the outbox changed."""
+        if self._changed:
+            self._changed = False
+            await self.documents.save(self.name, [_row(entry.operation) for entry in self.entries.values()])
+
+
+def _row(operation: Operation) -> list[Any]:
+    return [
+        *operation.replica,
+        operation.kind.value,
+        state_row(operation.wanted),
+        state_row(operation.shown),
+        dict(operation.revisions),
+        operation.reason,
+    ]
+
+
+def _operation(row: list[Any]) -> Operation:
+    account, item, kind, wanted, shown, revisions, reason = row
+    return Operation(ReplicaId(account, item), WriteKind(kind), state_of(wanted), state_of(shown), revisions, reason)

@@ -1,0 +1,81 @@
+"""What a run read, changed and wrote."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ..ports import ServerError
+from ..sync.model import Media, WatchState
+from ..sync.plan import WriteKind
+
+
+class ChangeKind(StrEnum):
+    """What people say happened."""
+
+    WATCHED = "watched"
+    UNWATCHED = "unwatched"
+    PROGRESS = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item's agreed state before and after an act at one account; `reason` names the sync rule. `new` is False for what a first import finds."""
+
+    kind: ChangeKind
+    viewer: str
+    item_id: str
+    media: Media
+    keys: frozenset[str]
+    before: WatchState
+    after: WatchState
+    account: str
+    at: datetime
+    reason: str
+    new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that was planned."""
+
+    account: str
+    item_id: str
+    media: Media
+    kind: WriteKind
+    reason: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """One account's part in a run, in items."""
+
+    read: int = 0
+    changed: int = 0
+    written: int = 0
+    skipped: int = 0
+    failed: int = 0
+    held: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """A run's outcome by account id; `duration` in seconds."""
+
+    run_id: str
+    dry_run: bool
+    started: datetime
+    counts: dict[str, Counts] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    planned: list[Write] = field(default_factory=list)
+    errors: dict[str, ServerError] = field(default_factory=dict)
+    duration: float = 0.0
+
+    def of(self, account: str) -> Counts:
+        """Return an account's counts, made at first use."""
+        return self.counts.setdefault(account, Counts())
+
+    def take_part(self, accounts: Iterable[str]) -> None:
+        """Let accounts appear even when nothing happens to them."""
+        for account in accounts:
+            self.of(account)

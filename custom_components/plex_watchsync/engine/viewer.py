@@ -1,0 +1,216 @@
+"""One viewer's sync: owns the baseline and the outbox, and does one run at a time."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from ..ports import Documents, StoreError
+from ..sync.baseline import Baseline
+from ..sync.match import detach
+from ..sync.model import Observation
+from ..sync.policy import Policy
+from .cycle import Cycle
+from .executor import Executor
+from .journal import Journal, Note
+from .outbox import Outbox
+from .reader import Reader
+from .report import Change, ChangeKind, Report
+from .run import Account, Run, RunKind
+from .shards import Shards
+
+ROUNDS = 3  # so often may people be faster than the writes of one run; the next run takes the rest
+
+
+@dataclass(slots=True)
+class ViewerSync:
+    """A person's watch state across servers.
+
+    `accounts` and `policy` (the thresholds; its accounts are filled in here) are set from outside. `on_change` hears of every act that is news.
+    """
+
+    viewer: str
+    documents: Documents
+    clock: Callable[[], datetime]
+    on_change: Callable[[Change], None] = lambda _change: None
+    policy: Policy = field(default_factory=Policy)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+    baseline: Baseline = field(default_factory=Baseline)
+    last_watched: Change | None = None
+    outbox: Outbox = field(init=False)
+    _shards: Shards = field(init=False)
+    _in_use: frozenset[int] = frozenset()
+    _synced: set[str] = field(default_factory=set)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Name the documents."""
+        self._shards = Shards(self.viewer, self.documents)
+        self.outbox = Outbox(f"{self.viewer}/outbox", self.documents, self.clock)
+
+    async def load(self) -> None:
+        """Read what was agreed on; raises `StoreError` when it was there and cannot be read (G3)."""
+        content: Any = await self.documents.load(self._name)
+        if content is None:
+            return
+        try:
+            self._synced, self._in_use = set(content["synced"]), frozenset(content["shards"])
+            last = content["last_watched"]
+        except (LookupError, TypeError) as error:
+            raise StoreError(self._name) from error
+        self.baseline = await self._shards.load(self._in_use)
+        self._restore_last_watched(last)
+        await self.outbox.load()
+
+    async def run(self, run: Run) -> Report:
+        """Read, agree, write; errors of servers are in the report."""
+        async with self._lock:
+            baseline = await asyncio.to_thread(self.baseline.copy) if run.dry_run else self.baseline
+            cycle = self._cycle(run, self.accounts, baseline)
+            listed = await cycle.agree()
+            await (self._plan_only(cycle) if run.dry_run else self._carry_out(cycle, listed))
+            return self._finished(cycle.report)
+
+    async def preview(self, account_id: str, account: Account) -> Report:
+        """Plan the first sync of an account that is not there yet; nothing is kept (G1, G6)."""
+        async with self._lock:
+            run = Run(accounts=frozenset({account_id}), dry_run=True)
+            cycle = self._cycle(run, {**self.accounts, account_id: account}, await asyncio.to_thread(self.baseline.copy))
+            await cycle.agree()
+            await self._plan_only(cycle)
+            return self._finished(cycle.report)
+
+    async def retry(self) -> Report:
+        """Try the writes whose time has come again."""
+        async with self._lock:
+            cycle = self._cycle(Run(hints=()), self.accounts, self.baseline)
+            await self._write(cycle)
+            return self._finished(cycle.report)
+
+    async def forget(self, account_id: str) -> None:
+        """Forget an account; what it had watched stays agreed."""
+        async with self._lock:
+            self.accounts.pop(account_id, None)
+            self._synced.discard(account_id)
+            self.outbox.forget(account_id)
+            for replica_id in self.baseline.of_account(account_id):
+                detach(self.baseline, replica_id)
+            await self._save()
+
+    async def flush(self) -> None:
+        """Write what is not on disk yet."""
+        async with self._lock:
+            await self._save()
+
+    async def remove(self) -> None:
+        """Delete everything that is known of the viewer."""
+        async with self._lock:
+            await self._shards.remove()
+            await self.documents.remove(self.outbox.name)
+            await self.documents.remove(self._name)
+
+    def pending(self, account_id: str) -> int:
+        """Count the writes that an account is owed."""
+        return self.outbox.pending(account_id)
+
+    def items(self, account_id: str) -> int:
+        """Count an account's items."""
+        return self.baseline.counts(account_id).items
+
+    def watched(self, account_id: str) -> int:
+        """Count an account's items that it shows as watched."""
+        return self.baseline.counts(account_id).watched
+
+    @property
+    def next_retry(self) -> datetime | None:
+        """When `retry` is worth calling."""
+        return self.outbox.next_due
+
+    @property
+    def _name(self) -> str:
+        return f"{self.viewer}/viewer"
+
+    def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
+        taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
+        report = Report(uuid4().hex, run.dry_run, self.clock())
+        return Cycle(self.viewer, run, accounts, replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
+
+    async def _plan_only(self, cycle: Cycle) -> None:
+        cycle.report.planned = [cycle.describe(operation) for operation in cycle.operations()]
+
+    async def _carry_out(self, cycle: Cycle, listed: Iterable[str]) -> None:
+        """Keep what was agreed, then write it: after a crash in between, what is owed is known (M2)."""
+        self._tell(cycle.report.changes)
+        await self._queue(cycle)
+        self._synced |= set(listed)
+        await self._save()
+        if cycle.run.kind is not RunKind.IMPORT:
+            self.outbox.wake(listed)  # they answer again, so one run is enough to make all agree (M5)
+            await self._write(cycle)
+        if cycle.run.lists:
+            await self._save()
+
+    async def _queue(self, cycle: Cycle) -> None:
+        if cycle.run.kind is RunKind.IMPORT:
+            return
+        operations = cycle.operations()
+        cycle.report.planned += [cycle.describe(operation) for operation in operations]
+        for operation in operations:
+            self.outbox.put(operation)
+
+    async def _write(self, cycle: Cycle) -> None:
+        """Drain the outbox; what a person changed meanwhile is agreed on first, and then written again."""
+        for _round in range(ROUNDS):
+            moved = await self._drain(cycle)
+            if not moved:
+                break
+            told = len(cycle.report.changes)
+            await cycle.conclude(Reader(known, self.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
+            self._tell(cycle.report.changes[told:])
+            await self._queue(cycle)
+        await self.outbox.save()
+
+    async def _drain(self, cycle: Cycle) -> dict[str, list[Observation]]:
+        parts = {
+            known: Executor(
+                known, account.server, cycle.policy, self.outbox, self.baseline, self.journal, self.clock, cycle.report, overwrite=cycle.run.ignore_date
+            )
+            for known, account in self.accounts.items()
+            if self.outbox.due(known)
+        }
+        moved = await asyncio.gather(*(part.drain() for part in parts.values()))
+        return {known: rows for known, rows in zip(parts, moved, strict=True) if rows}
+
+    def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            if change.kind is ChangeKind.WATCHED and (self.last_watched is None or change.at >= self.last_watched.at):
+                self.last_watched = change
+            if change.new:
+                self.on_change(change)
+
+    async def _save(self) -> None:
+        """Write what changed: the shards, then what names them."""
+        if self.baseline.changed or not self._in_use:
+            self._in_use = await self._shards.save(self.baseline)
+            await self.documents.save(self._name, {"synced": sorted(self._synced), "shards": sorted(self._in_use), "last_watched": self._last_watched_row()})
+        await self.outbox.save()
+
+    def _last_watched_row(self) -> list[Any] | None:
+        last = self.last_watched
+        return None if last is None else [last.item_id, last.account, last.at.timestamp()]
+
+    def _restore_last_watched(self, row: list[Any] | None) -> None:
+        if row and row[0] in self.baseline:
+            item = self.baseline[row[0]]
+            at = datetime.fromtimestamp(row[2], self.clock().tzinfo)
+            state = item.claims.state
+            self.last_watched = Change(ChangeKind.WATCHED, self.viewer, item.item_id, item.media, item.keys, state, state, row[1], at, "restored", new=False)
+
+    def _finished(self, report: Report) -> Report:
+        report.duration = (self.clock() - report.started).total_seconds()
+        for account, error in report.errors.items():
+            self.journal.add(Note(self.clock(), "run", "failed", account, "", str(error)))
+        return report
