@@ -1,0 +1,270 @@
+"""The calls that Jellyfin and Emby share; what differs is in `jellyfin` and `emby`."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from itertools import batched
+from typing import TYPE_CHECKING, ClassVar, Self
+from urllib.parse import quote
+
+from aiohttp import ClientSession
+
+from ...ports import (
+    AuthFailed,
+    Forbidden,
+    ItemNotFound,
+    Library,
+    NotAMediaServer,
+    OtherServerKind,
+    ServerIdentity,
+    ServerKind,
+    ServerUser,
+    UnexpectedAnswer,
+)
+from ...sync.model import MediaKind, Observation, WatchState
+from ...sync.policy import Traits
+from ..http import HttpClient
+from . import wire
+from .normalise import KINDS, Times, compact_id, external_ids, is_watchable, libraries, observation, server_identity, server_user, understood
+
+if TYPE_CHECKING:
+    from .. import Connection
+
+CLIENT = "plex_watchsync"
+
+_IDS_PER_READ = 200
+"""Jellyfin refuses a request line over 8 kB: 240 ids pass, 250 do not (pitfall 44)."""
+
+_ROWS_PER_TURN = 250
+"""Rows that are read before others get their turn on the event loop."""
+
+_SLOW_PAGE_SECONDS = 20
+_LARGEST_PAGE = 5000
+
+
+def headers(kind: ServerKind, device_id: str, token: str | None = None) -> dict[str, str]:
+    """Say who asks; the server ends a session when another log-in comes under its device id (pitfalls 39, 43)."""
+    fields = {"Client": CLIENT, "Device": CLIENT, "DeviceId": device_id, "Version": "1"} | ({"Token": token} if token else {})
+    scheme = "MediaBrowser " + ", ".join(f'{name}="{quote(value, safe="")}"' for name, value in fields.items())
+    if kind is ServerKind.JELLYFIN:  # every other header is off by default from 12.0 on (server-apis §1.2)
+        return {"Authorization": scheme}
+    return {"X-Emby-Authorization": scheme} | ({"X-Emby-Token": token} if token else {})
+
+
+async def identify(http: HttpClient) -> ServerIdentity | None:
+    """Ask who answers, None when it is no Jellyfin and no Emby.
+
+    Raises ServerUnavailable (also while it starts, pitfall 40) and ServerTooOld.
+    """
+    try:
+        info = await http.json("GET", "/System/Info/Public")
+    except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
+        return None
+    return server_identity(info) if isinstance(info, dict) else None
+
+
+async def log_in(http: HttpClient, kind: ServerKind, username: str, password: str) -> tuple[str, ServerUser]:
+    """Exchange a password for a token of this device; raises AuthFailed, and Forbidden for a user who was switched off."""
+    prefix = "/emby" if kind is ServerKind.EMBY else ""
+    answer: wire.Authentication = await http.json("POST", f"{prefix}/Users/AuthenticateByName", body={"Username": username, "Pw": password})
+    with understood("the answer to the log-in"):
+        return answer["AccessToken"], server_user(answer["User"])
+
+
+class MediaBrowserServer(ABC):
+    """A Jellyfin or Emby server as one of its users sees it; implements `ports.WatchServer`."""
+
+    kind: ClassVar[ServerKind]
+    traits: ClassVar[Traits]
+    page_size: int
+
+    def __init__(self, http: HttpClient, connection: Connection, clock: Callable[[], datetime]) -> None:
+        """Speak with the token that `http` carries, for the user of the connection."""
+        self._http = http
+        self._clock = clock
+        self._device_id = connection.device_id
+        self._user_id = connection.user_id
+        self._shows: dict[str, frozenset[str]] = {}
+        self._homes: dict[str, str] = {}
+        self._runtimes: dict[str, int | None] = {}
+
+    @classmethod
+    def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
+        """Make a server of a connection; sends nothing."""
+        sent = headers(cls.kind, connection.device_id, connection.token)
+        http = HttpClient(session, connection.url, headers=sent, verify_ssl=connection.verify_ssl, clock=clock)
+        return cls(http, connection, clock)
+
+    @abstractmethod
+    async def users(self) -> tuple[ServerUser, ...]:
+        """List the users that the credentials may act for."""
+
+    @abstractmethod
+    async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
+        """Make an item show the wanted state."""
+
+    @abstractmethod
+    async def _own_user(self) -> str:
+        """Return the id of the user whose token it is."""
+
+    @abstractmethod
+    async def _views(self, user: str) -> list[wire.Item]:
+        """Return the user's libraries."""
+
+    @abstractmethod
+    async def _items(self, user: str, query: Mapping[str, str]) -> wire.Page:
+        """Ask for items that meet the query, its names as Jellyfin writes them."""
+
+    async def identity(self) -> ServerIdentity:
+        """Ask the server who it is; raises NotAMediaServer, OtherServerKind."""
+        found = await identify(self._http)
+        if found is None:
+            message = "neither Jellyfin nor Emby answers"
+            raise NotAMediaServer(message)
+        if found.kind is not self.kind:
+            message = f"{found.kind} answers, not {self.kind}"
+            raise OtherServerKind(message, found.kind)
+        return found
+
+    async def libraries(self) -> tuple[Library, ...]:
+        """List the libraries with films or shows that the user may see."""
+        views = await self._views(await self._user())
+        with understood("the list of libraries"):
+            return libraries(views)
+
+    async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield the films and the episodes of these libraries page by page, films and episodes apart (server-apis §3.2).
+
+        Raises Forbidden for a library that is gone or hidden: Jellyfin's own answer, 401, would look like a dead token.
+        """
+        user = await self._user()
+        visible = await self.libraries()
+        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
+            message = f"{len(hidden)} of the libraries cannot be seen"
+            raise Forbidden(message)
+        taken: set[str] = set()  # one folder can be part of two libraries
+        for library in visible:
+            if library.library_id not in libraries:
+                continue
+            if MediaKind.EPISODE in library.kinds:
+                await self._list_shows(user, library.library_id)
+            for item_type, kind in KINDS.items():
+                if kind not in library.kinds:
+                    continue
+                async for rows in self._pages(user, {"parentId": library.library_id, "includeItemTypes": item_type}):
+                    new = [row for row in rows if row["Id"] not in taken]
+                    taken.update(row["Id"] for row in new)
+                    yield await self._observed(user, new, library.library_id)
+
+    async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
+        """Read items anew by the listing's route: single reads can be stale (W7, pitfall 38); what was not asked for is dropped (I7)."""
+        user = await self._user()
+        asked = {compact_id(item_id) for item_id in item_ids}
+        homes: dict[str, list[wire.Item]] = {}
+        for row in await self._by_ids(user, asked):
+            if row["Id"] in asked and is_watchable(row) and (home := await self._home(user, row["Id"])):
+                homes.setdefault(home, []).append(row)
+        return tuple([one for home, rows in homes.items() for one in await self._observed(user, rows, home)])
+
+    async def playing(self) -> frozenset[str]:
+        """Return the ids of the items that the user plays, alone or along with others."""
+        user = await self._user()
+        try:
+            sessions: list[wire.Session] = await self._http.json("GET", self._path("/Sessions"))
+        except Forbidden:
+            return frozenset()
+        with understood("the list of sessions"):
+            return frozenset(
+                item["Id"] for session in sessions if self._is_mine(session, user) and (item := session.get("NowPlayingItem")) is not None
+            )
+
+    def _is_mine(self, session: wire.Session, user: str) -> bool:
+        present = {session.get("UserId"), *(other["UserId"] for other in session.get("AdditionalUsers") or ())}
+        return user in present and session.get("DeviceId") != self._device_id
+
+    def _path(self, path: str) -> str:
+        return path
+
+    async def _user(self) -> str:
+        if self._user_id is None:
+            self._user_id = await self._own_user()
+        return self._user_id
+
+    def _times(self) -> Times:
+        return Times(self._clock(), self._http.skew)
+
+    async def _pages(self, user: str, query: Mapping[str, str]) -> AsyncIterator[list[wire.Item]]:
+        """Yield the pages of a listing whose total stays the same, each row once; else raise UnexpectedAnswer (R2, pitfalls 41, 52)."""
+        seen: set[str] = set()
+        total: int | None = None
+        while total is None or len(seen) < total:
+            page = await self._page(user, query, len(seen))
+            with understood("a page of the listing"):
+                ids = {row["Id"] for row in page["Items"]}
+                told = page["TotalRecordCount"]
+            total = told if total is None else total
+            fits = total == told and len(seen) + len(ids) <= total and not ids & seen and len(ids) == len(page["Items"])
+            if not fits or (not ids and len(seen) < total):
+                message = f"R2 the listing does not add up: {len(seen)} rows so far, {len(page['Items'])} more, {told} in all"
+                raise UnexpectedAnswer(message)
+            seen |= ids
+            yield page["Items"]
+
+    async def _page(self, user: str, query: Mapping[str, str], start: int) -> wire.Page:
+        """Read one page; of a server whose every page is slow the next is larger (pitfall 50)."""
+        began = self._clock()
+        page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
+        if (self._clock() - began).total_seconds() > _SLOW_PAGE_SECONDS:
+            self.page_size = max(self.page_size, min(2 * self.page_size, _LARGEST_PAGE))
+        return page
+
+    async def _by_ids(self, user: str, ids: Iterable[str], **query: str) -> list[wire.Item]:
+        rows: list[wire.Item] = []
+        for some in batched(sorted(ids), _IDS_PER_READ, strict=False):
+            page = await self._items(user, {"ids": ",".join(some), **query})
+            with understood("the answer to a read by id"):
+                rows += [row for row in page["Items"] if row["Id"]]
+        return rows
+
+    async def _observed(self, user: str, rows: list[wire.Item], home: str) -> tuple[Observation, ...]:
+        await self._read_missing_shows(user, rows)
+        times = self._times()
+        found: list[Observation] = []
+        for some in batched(rows, _ROWS_PER_TURN, strict=False):
+            with understood("a row of the listing"):
+                found += [observation(row, home, self._shows, times) for row in some if is_watchable(row)]
+            await asyncio.sleep(0)
+        self._homes.update((one.item_id, home) for one in found)
+        self._runtimes.update((one.item_id, one.runtime) for one in found)
+        return tuple(found)
+
+    async def _list_shows(self, user: str, library: str) -> None:
+        """Learn the ids of a library's shows, without user data: counting unplayed episodes is the slow part (server-apis §3.2)."""
+        query = {"parentId": library, "includeItemTypes": "Series", "enableUserData": "false"}
+        async for rows in self._pages(user, query):
+            self._learn_shows(rows)
+
+    async def _read_missing_shows(self, user: str, rows: Iterable[wire.Item]) -> None:
+        shows = {show for row in rows if (show := row.get("SeriesId"))}
+        if missing := shows - self._shows.keys():
+            self._learn_shows(await self._by_ids(user, missing, enableUserData="false"))
+            self._shows.update(dict.fromkeys(missing - self._shows.keys(), frozenset[str]()))
+
+    def _learn_shows(self, rows: Iterable[wire.Item]) -> None:
+        with understood("a row of a show"):
+            self._shows.update((row["Id"], external_ids(row)) for row in rows)
+
+    async def _home(self, user: str, item_id: str) -> str | None:
+        """Return the library of an item, asking for the folders above one that no listing had (I8); None when it is in none."""
+        if item_id not in self._homes:
+            try:
+                above: list[wire.Item] = await self._http.json("GET", self._path(f"/Items/{item_id}/Ancestors"), params={"userId": user})
+            except ItemNotFound:
+                return None
+            with understood("the folders above an item"):
+                folders = [folder["Id"] for folder in above if folder["Type"] == "CollectionFolder"]
+            if not folders:
+                return None
+            self._homes[item_id] = folders[0]
+        return self._homes[item_id]
