@@ -1,1 +1,118 @@
-"""Plex WatchSync."""
+"""Keep what people have watched the same on their Plex, Emby and Jellyfin servers: wiring only."""
+
+from datetime import datetime, timedelta
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.typing import ConfigType
+
+from . import webhook
+from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
+from .coordinator import ServerCoordinator, WatchSyncConfigEntry
+from .engine.run import Run
+from .helpers import is_household, server_of
+from .hub import HUB, Hub
+from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, StoreError
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+SERVER_PLATFORMS = (Platform.BUTTON, Platform.SENSOR)
+HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Make the hub and register the actions."""
+    hass.data[HUB] = Hub(hass)
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
+    """Set up a server, or the household."""
+    entry.async_on_unload(entry.add_update_listener(_reload))
+    if is_household(entry):
+        return await _setup_household(hass, entry)
+    await _check(hass, entry)
+    coordinator = ServerCoordinator(hass, entry, hass.data[HUB])
+    try:
+        await hass.data[HUB].attach(coordinator)
+    except StoreError as error:  # never taken for a first run (G3)
+        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="baseline_lost", translation_placeholders={"document": str(error)}) from error
+    entry.runtime_data = coordinator
+    webhook.register(hass, entry)
+    await hass.config_entries.async_forward_entry_setups(entry, SERVER_PLATFORMS)
+    _schedule(hass, entry, coordinator)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
+    """Unload a server, or the household."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, HOUSEHOLD_PLATFORMS if is_household(entry) else SERVER_PLATFORMS)
+    if unloaded and not is_household(entry):
+        await hass.data[HUB].detach(entry)
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
+    """Delete what was kept of a server, or of all viewers."""
+    hub = hass.data[HUB]
+    if is_household(entry):
+        for viewer_id in entry.subentries:
+            await hub.remove_viewer(viewer_id)
+    else:
+        await hub.remove_server(entry)
+
+
+async def _setup_household(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
+    hub = hass.data[HUB]
+    for viewer_id in hub.viewers.keys() - entry.subentries.keys():
+        await hub.remove_viewer(viewer_id)
+    for viewer_id in entry.subentries:
+        try:
+            await hub.viewer(viewer_id)
+        except StoreError as error:
+            raise ConfigEntryError(translation_domain=DOMAIN, translation_key="baseline_lost", translation_placeholders={"document": str(error)}) from error
+    await hass.config_entries.async_forward_entry_setups(entry, HOUSEHOLD_PLATFORMS)
+    return True
+
+
+async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
+    """See that the entry's server is there, is the one that it was, and lets us in."""
+    server = server_of(hass, entry)
+    placeholders = {"server": entry.title}
+    try:
+        identity = await server.identity()
+        await server.users()
+    except (AuthFailed, Forbidden) as error:
+        raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="auth_failed", translation_placeholders=placeholders) from error
+    except OtherServerKind as error:
+        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
+    except ServerError as error:
+        placeholders["error"] = str(error)
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders=placeholders) from error
+    if identity.server_id != entry.unique_id:
+        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders)
+
+
+def _schedule(hass: HomeAssistant, entry: WatchSyncConfigEntry, coordinator: ServerCoordinator) -> None:
+    """Sync once Home Assistant runs, then as often as the options say, whether entities are enabled or not (pitfall 33)."""
+    entry.async_on_unload(coordinator.async_add_listener(lambda: None))
+
+    async def first_sync(_hass: HomeAssistant) -> None:
+        entry.async_create_background_task(hass, coordinator.async_refresh(), f"{DOMAIN} first sync of {entry.title}")
+
+    async def full_sync(_now: datetime) -> None:
+        await coordinator.hub.sync(Run(accounts=coordinator.accounts, full=True))
+
+    entry.async_on_unload(async_at_started(hass, first_sync))
+    hours = entry.options.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)
+    entry.async_on_unload(async_track_time_interval(hass, full_sync, timedelta(hours=hours), cancel_on_shutdown=True))
+
+
+async def _reload(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
+    """Follow changed options, accounts and viewers."""
+    hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -33,3 +33,8 @@ CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
 
 DEFAULT_IMPORT_INTERVAL: Final = 60
 DEFAULT_FULL_INTERVAL: Final = 24
+
+# Dispatcher signals, to be formatted with a viewer's subentry id.
+SIGNAL_CHANGE: Final = f"{DOMAIN}_change_{{}}"
+SIGNAL_PLAYBACK: Final = f"{DOMAIN}_playback_{{}}"
+SIGNAL_REPORT: Final = f"{DOMAIN}_report_{{}}"

@@ -143,13 +143,14 @@ class ServerTooOld(UnexpectedAnswer):
 class Hint:
     """Look there, something may have changed; the state itself is read from the server.
 
-    `unplayed` is a server's explicit word that a person marked the item unwatched (R5); `at` is when it happened.
+    `unplayed` is a server's explicit word that a person marked the item unwatched (R5); `at` is when it happened; `again`: this is the second look.
     """
 
     account: str
     item_id: str
     at: datetime
     unplayed: bool = False
+    again: bool = False
 
 
 class Playback(StrEnum):

@@ -29,7 +29,8 @@ class Run:
     """What is asked for.
 
     `accounts`: which, None for all. `hints`: read just these items instead of whole libraries. `full`: an export compares every item instead of writing
-    what is known to be owed. `metadata_only`: learn ids, conclude nothing. `ignore_date`: overwrite whatever the server says. `libraries`: these alone.
+    what is known to be owed. `metadata_only`: learn ids, conclude nothing. `ignore_date`: overwrite whatever the server says. `libraries`: these alone. `run_id`:
+    the run's name when others share it.
     """
 
     kind: RunKind = RunKind.SYNC
@@ -40,6 +41,7 @@ class Run:
     metadata_only: bool = False
     ignore_date: bool = False
     libraries: frozenset[str] | None = None
+    run_id: str = ""
 
     @property
     def lists(self) -> bool:

@@ -135,7 +135,7 @@ class ViewerSync:
 
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
-        report = Report(uuid4().hex, run.dry_run, self.clock())
+        report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
         return Cycle(self.viewer, run, accounts, replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
 
     async def _plan_only(self, cycle: Cycle) -> None:

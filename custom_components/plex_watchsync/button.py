@@ -1,0 +1,45 @@
+"""Buttons: sync, import and export a server now."""
+
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import WatchSyncConfigEntry
+from .engine.run import RunKind
+from .entity import ServerStateEntity
+from .services import run_for
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunButtonDescription(ButtonEntityDescription):
+    """A button that starts a run of one kind; `full` compares every item."""
+
+    kind: RunKind
+    full: bool
+
+
+BUTTONS = (
+    RunButtonDescription(key="sync", translation_key="sync", kind=RunKind.SYNC, full=False),
+    RunButtonDescription(key="full_import", translation_key="full_import", kind=RunKind.IMPORT, full=True),
+    RunButtonDescription(key="full_export", translation_key="full_export", kind=RunKind.EXPORT, full=True),
+)
+
+
+async def async_setup_entry(_hass: HomeAssistant, entry: WatchSyncConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback) -> None:
+    """Add a server's buttons."""
+    async_add_entities(RunButton(entry.runtime_data, description) for description in BUTTONS)
+
+
+class RunButton(ServerStateEntity, ButtonEntity):
+    """Starts a run; it can be pressed while the server is away, and then says so."""
+
+    entity_description: RunButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        await run_for(self.coordinator, self.entity_description.kind, full=self.entity_description.full)

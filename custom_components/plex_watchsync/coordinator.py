@@ -1,0 +1,120 @@
+"""A server's health and numbers, which its entities read; polls the server through the hub."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .const import CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL, DOMAIN
+from .engine.report import Report
+from .engine.run import Run, RunKind
+from .helpers import account_subentries
+from .logger import LOGGER
+from .ports import AuthFailed, ServerError, ServerUnavailable
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+RETRY_SECONDS = 60  # a server that is away is looked for more often than it is polled
+
+
+class Status(StrEnum):
+    """What a server's sync is doing."""
+
+    IDLE = "idle"
+    IMPORTING = "importing"
+    EXPORTING = "exporting"
+    HELD = "held"
+    UNAVAILABLE = "unavailable"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerData:
+    """What a server's entities show."""
+
+    status: Status = Status.IDLE
+    last_sync: datetime | None = None
+    items: int = 0
+    watched_items: int = 0
+    pending_writes: int = 0
+
+
+class ServerCoordinator(DataUpdateCoordinator[ServerData]):
+    """One media server."""
+
+    config_entry: WatchSyncConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: WatchSyncConfigEntry, hub: Hub) -> None:
+        """Poll as often as the options say."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=timedelta(minutes=entry.options.get(CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL)),
+            always_update=False,
+        )
+        self.hub = hub
+        self.data = ServerData()
+        self.problem: ServerError | None = None
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The ids of the entry's accounts."""
+        return frozenset(subentry.subentry_id for subentry in account_subentries(self.config_entry))
+
+    @override
+    async def _async_update_data(self) -> ServerData:
+        """Import what changed on the server, and write what follows from it everywhere."""
+        await self.hub.sync(Run(accounts=self.accounts))
+        if self.problem is not None:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="server_failed",
+                translation_placeholders={"server": self.config_entry.title, "error": str(self.problem)},
+                retry_after=RETRY_SECONDS,
+            )
+        return self.data
+
+    def show(self, status: Status) -> None:
+        """Show what is being done right now."""
+        self._set(status, self.data.last_sync)
+
+    def take(self, report: Report) -> None:
+        """Show what a run did to this server."""
+        errors = [report.errors[account] for account in self.accounts if account in report.errors]
+        self.problem = errors[0] if errors else None
+        if any(isinstance(error, AuthFailed) for error in errors):
+            self.config_entry.async_start_reauth(self.hass)
+        self._set(_status(self.problem), self.data.last_sync if errors else report.started)
+
+    def refresh_numbers(self) -> None:
+        """Show the numbers as they are now."""
+        self._set(self.data.status, self.data.last_sync)
+
+    def _set(self, status: Status, last_sync: datetime | None) -> None:
+        items, watched, pending = self.hub.numbers(self.config_entry)
+        data = ServerData(status, last_sync, items, watched, pending)
+        if data != self.data:
+            self.data = data
+            self.async_update_listeners()
+
+
+def _status(error: ServerError | None) -> Status:
+    if error is None:
+        return Status.IDLE
+    return Status.UNAVAILABLE if isinstance(error, ServerUnavailable) else Status.ERROR
+
+
+def run_status(kind: RunKind) -> Status:
+    """Return what a run of this kind is shown as."""
+    return Status.EXPORTING if kind is RunKind.EXPORT else Status.IMPORTING
+
+
+type WatchSyncConfigEntry = ConfigEntry[ServerCoordinator]
+"""A server's entry; the household's has no runtime data."""

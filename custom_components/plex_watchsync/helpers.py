@@ -1,0 +1,50 @@
+"""Small things that several Home Assistant files need."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_DEVICE_ID, CONF_KIND, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
+from .ports import ServerKind, WatchServer
+from .servers import Connection, open_server
+
+utcnow: Callable[[], datetime] = dt_util.utcnow
+
+
+def is_household(entry: ConfigEntry) -> bool:
+    """Whether an entry is the household's rather than a server's."""
+    return bool(entry.data[CONF_KIND] == HOUSEHOLD)
+
+
+def household_entry(hass: HomeAssistant) -> ConfigEntry | None:
+    """Return the household's entry, made with the first server."""
+    return hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, HOUSEHOLD)
+
+
+def account_subentries(entry: ConfigEntry) -> list[ConfigSubentry]:
+    """Return the accounts of a server entry."""
+    return [subentry for subentry in entry.subentries.values() if subentry.subentry_type == SUBENTRY_ACCOUNT]
+
+
+def viewer_subentries(entry: ConfigEntry) -> list[ConfigSubentry]:
+    """Return the viewers of the household entry."""
+    return [subentry for subentry in entry.subentries.values() if subentry.subentry_type == SUBENTRY_VIEWER]
+
+
+def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None = None) -> WatchServer:
+    """Open an entry's server as one of its accounts, or as the credentials that the entry was made with."""
+    own = account.data if account else {}
+    connection = Connection(
+        kind=ServerKind(entry.data[CONF_KIND]),
+        url=entry.data[CONF_URL],
+        token=own.get(CONF_TOKEN) or entry.data[CONF_TOKEN],
+        device_id=own.get(CONF_DEVICE_ID) or entry.data[CONF_DEVICE_ID],
+        user_id=own.get(CONF_USER_ID),
+        verify_ssl=entry.data[CONF_VERIFY_SSL],
+    )
+    return open_server(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)

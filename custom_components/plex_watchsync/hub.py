@@ -1,0 +1,210 @@
+"""One per Home Assistant: the viewers' syncs, the loaded servers, and the hints that wait to be looked at."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
+from homeassistant.util.hass_dict import HassKey
+
+from .const import (
+    CONF_DIRECTION,
+    CONF_INITIAL_SYNC,
+    CONF_LIBRARIES,
+    CONF_POSITION_MAX_PERCENT,
+    CONF_POSITION_MIN_SECONDS,
+    CONF_POSITION_TOLERANCE_SECONDS,
+    CONF_SYNC_POSITION,
+    CONF_VIEWER,
+    DOMAIN,
+    SIGNAL_CHANGE,
+    SIGNAL_REPORT,
+)
+from .coordinator import ServerCoordinator, run_status
+from .engine.journal import Journal
+from .engine.report import Change, Report
+from .engine.run import Account, Run
+from .engine.viewer import ViewerSync
+from .helpers import account_subentries, household_entry, server_of, utcnow
+from .ports import Documents, Hint
+from .store import StoredDocuments
+from .sync.policy import AccountPolicy, Direction, InitialSync, Policy
+
+SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
+FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
+BREAK = timedelta(seconds=1)  # between two rounds of retries
+THRESHOLDS = (CONF_POSITION_MIN_SECONDS, CONF_POSITION_MAX_PERCENT, CONF_POSITION_TOLERANCE_SECONDS)
+
+
+class Hub:
+    """Brings viewers and servers together."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Start with nothing loaded."""
+        self.hass = hass
+        self.documents: Documents = StoredDocuments(hass)
+        self.journal = Journal()  # of webhooks; what follows from them is in the viewers' own
+        self.coordinators: dict[str, ServerCoordinator] = {}
+        self.viewers: dict[str, ViewerSync] = {}
+        self._loading = asyncio.Lock()
+        self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
+        self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
+        self._timers: dict[str, CALLBACK_TYPE] = {}
+
+    async def viewer(self, viewer_id: str) -> ViewerSync:
+        """Return a viewer's sync, loaded at first use; raises `StoreError` when what was agreed on is lost (G3)."""
+        async with self._loading:
+            if viewer_id not in self.viewers:
+                viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change)
+                await viewer.load()
+                self.viewers[viewer_id] = viewer
+        self.viewers[viewer_id].policy = self._policy()
+        return self.viewers[viewer_id]
+
+    async def attach(self, coordinator: ServerCoordinator) -> None:
+        """Let the accounts of a server take part; raises `StoreError`."""
+        entry = coordinator.config_entry
+        accounts = {subentry.subentry_id: subentry for subentry in account_subentries(entry)}
+        for account_id, subentry in accounts.items():
+            viewer = await self.viewer(subentry.data[CONF_VIEWER])
+            viewer.accounts[account_id] = self._account(entry, subentry)
+        await self._forget(entry, {known: one.data[CONF_VIEWER] for known, one in accounts.items()})
+        self.coordinators[entry.entry_id] = coordinator
+        coordinator.refresh_numbers()
+
+    async def detach(self, entry: ConfigEntry) -> None:
+        """Take a server's accounts out; what was agreed stays."""
+        self.coordinators.pop(entry.entry_id, None)
+        for account_id, viewer_id in self._attached.get(entry.entry_id, {}).items():
+            self.viewers[viewer_id].accounts.pop(account_id, None)
+            await self._flush(viewer_id)
+
+    async def remove_server(self, entry: ConfigEntry) -> None:
+        """Forget a server that was removed."""
+        for subentry in account_subentries(entry):
+            viewer = await self.viewer(subentry.data[CONF_VIEWER])
+            await viewer.forget(subentry.subentry_id)
+        self._attached.pop(entry.entry_id, None)
+
+    async def remove_viewer(self, viewer_id: str) -> None:
+        """Delete all that is known of a viewer."""
+        self._cancel(viewer_id)
+        viewer = self.viewers.pop(viewer_id, None) or ViewerSync(viewer_id, self.documents, utcnow)
+        await viewer.remove()
+
+    async def preview(self, viewer_id: str | None, account: Account) -> Report:
+        """Plan the first sync of an account that is not there yet; `viewer_id` None for a viewer that is not there yet either."""
+        viewer = await self.viewer(viewer_id) if viewer_id else ViewerSync("", self.documents, utcnow, policy=self._policy())
+        return await viewer.preview("preview", account)
+
+    async def sync(self, run: Run) -> list[Report]:
+        """Let every viewer who has an account in the run do it; entities follow."""
+        chosen = [viewer for viewer in self.viewers.values() if run.accounts is None or viewer.accounts.keys() & run.accounts]
+        return [await self.sync_viewer(viewer, run) for viewer in chosen]
+
+    async def sync_viewer(self, viewer: ViewerSync, run: Run) -> Report:
+        """Do a run for one viewer; entities follow."""
+        busy = [one for one in self._coordinators_of(viewer) if not run.hints and not run.dry_run and (run.accounts is None or one.accounts & run.accounts)]
+        for coordinator in busy:
+            coordinator.show(run_status(run.kind))
+        report = await viewer.run(run)
+        if not run.dry_run:
+            self._show(viewer, report)
+        return report
+
+    def numbers(self, entry: ConfigEntry) -> tuple[int, int, int]:
+        """Count a server's items, those watched, and the writes that it is owed."""
+        found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]
+        return (
+            sum(viewer.items(account) for viewer, account in found),
+            sum(viewer.watched(account) for viewer, account in found),
+            sum(viewer.pending(account) for viewer, account in found),
+        )
+
+    @callback
+    def hint(self, viewer_id: str, hints: Iterable[Hint]) -> None:
+        """Have items looked at, now and once more a little later."""
+        waiting = self._hints.setdefault(viewer_id, {})
+        idle = not waiting
+        waiting |= {(hint.account, hint.item_id): hint for hint in hints}
+        if idle:
+            self.hass.async_create_background_task(self._look(viewer_id), f"{DOMAIN} look {viewer_id}", eager_start=False)
+
+    async def _look(self, viewer_id: str) -> None:
+        """Look at what was hinted at; what shows nothing new is looked at a second time."""
+        hints = tuple(self._hints.pop(viewer_id, {}).values())
+        viewer = self.viewers.get(viewer_id)
+        live = tuple(hint for hint in hints if viewer and hint.account in viewer.accounts)
+        if viewer is None or not live:
+            return
+        report = await self.sync_viewer(viewer, Run(hints=live))
+        early = [hint for hint in live if not hint.again and not report.of(hint.account).changed]
+        if early:
+            again = [replace(hint, again=True) for hint in early]
+            async_call_later(self.hass, SECOND_LOOK, HassJob(lambda _now: self.hint(viewer_id, again), cancel_on_shutdown=True))
+
+    async def _retry(self, viewer_id: str, _now: datetime) -> None:
+        """Try the writes again whose time has come, and put on disk what was acknowledged."""
+        self._timers.pop(viewer_id, None)
+        if viewer := self.viewers.get(viewer_id):
+            report = await viewer.retry()
+            await viewer.flush()
+            self._show(viewer, report)
+
+    def _show(self, viewer: ViewerSync, report: Report) -> None:
+        for coordinator in self._coordinators_of(viewer):
+            if coordinator.accounts & report.counts.keys():
+                coordinator.take(report)
+            else:
+                coordinator.refresh_numbers()
+        async_dispatcher_send(self.hass, SIGNAL_REPORT.format(viewer.viewer), report)
+        self._cancel(viewer.viewer)
+        due = viewer.next_retry or utcnow() + FLUSH_AFTER
+        job = HassJob(partial(self._retry, viewer.viewer), cancel_on_shutdown=True)
+        self._timers[viewer.viewer] = async_track_point_in_utc_time(self.hass, job, max(due, utcnow() + BREAK))
+
+    def _on_change(self, change: Change) -> None:
+        async_dispatcher_send(self.hass, SIGNAL_CHANGE.format(change.viewer), change)
+
+    def _coordinators_of(self, viewer: ViewerSync) -> list[ServerCoordinator]:
+        return [one for one in self.coordinators.values() if one.accounts & viewer.accounts.keys()]
+
+    async def _forget(self, entry: ConfigEntry, now: dict[str, str]) -> None:
+        """Let viewers forget the accounts that left them since the entry was loaded the last time."""
+        for account_id, viewer_id in self._attached.get(entry.entry_id, {}).items():
+            if now.get(account_id) != viewer_id and viewer_id in self.viewers:
+                await self.viewers[viewer_id].forget(account_id)
+        self._attached[entry.entry_id] = now
+
+    async def _flush(self, viewer_id: str) -> None:
+        if viewer := self.viewers.get(viewer_id):
+            await viewer.flush()
+            if not viewer.accounts:
+                self._cancel(viewer_id)
+
+    def _cancel(self, viewer_id: str) -> None:
+        if cancel := self._timers.pop(viewer_id, None):
+            cancel()
+
+    def _account(self, entry: ConfigEntry, subentry: ConfigSubentry) -> Account:
+        server = server_of(self.hass, entry, subentry)
+        policy = AccountPolicy(
+            server.traits,
+            Direction(subentry.data[CONF_DIRECTION]),
+            InitialSync(subentry.data[CONF_INITIAL_SYNC]),
+            sync_position=entry.options.get(CONF_SYNC_POSITION, True),
+        )
+        return Account(server, policy, frozenset(subentry.data[CONF_LIBRARIES]))
+
+    def _policy(self) -> Policy:
+        household = household_entry(self.hass)
+        options = household.options if household else {}
+        return replace(Policy(), **{name: int(options[name]) for name in THRESHOLDS if name in options})
+
+
+HUB: HassKey[Hub] = HassKey(DOMAIN)
