@@ -58,7 +58,7 @@ async def identify(http: HttpClient) -> ServerIdentity | None:
     Raises ServerUnavailable (also while it starts, pitfall 40) and ServerTooOld.
     """
     try:
-        info = await http.json("GET", "/System/Info/Public")
+        info: wire.PublicInfo = await http.json("GET", "/System/Info/Public")
     except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
         return None
     return server_identity(info) if isinstance(info, dict) else None
@@ -161,11 +161,14 @@ class MediaBrowserServer(ABC):
         """Read items anew by the listing's route: single reads can be stale (W7, pitfall 38); what was not asked for is dropped (I7)."""
         user = await self._user()
         asked = {compact_id(item_id) for item_id in item_ids}
+        rows = await self._by_ids(user, asked)
+        with understood("the answer to a read by id"):
+            rows = [row for row in rows if row["Id"] in asked and is_watchable(row)]
         homes: dict[str, list[wire.Item]] = {}
-        for row in await self._by_ids(user, asked):
-            if row["Id"] in asked and is_watchable(row) and (home := await self._home(user, row["Id"])):
+        for row in rows:
+            if home := await self._home(user, row["Id"]):
                 homes.setdefault(home, []).append(row)
-        return tuple([one for home, rows in homes.items() for one in await self._observed(user, rows, home)])
+        return tuple([one for home, some in homes.items() for one in await self._observed(user, some, home)])
 
     async def playing(self) -> frozenset[str]:
         """Return the ids of the items that the user plays, alone or along with others."""
@@ -224,7 +227,7 @@ class MediaBrowserServer(ABC):
         for some in batched(sorted(ids), _IDS_PER_READ, strict=False):
             page = await self._items(user, {"ids": ",".join(some), **query})
             with understood("the answer to a read by id"):
-                rows += [row for row in page["Items"] if row["Id"]]
+                rows += page["Items"]
         return rows
 
     async def _observed(self, user: str, rows: list[wire.Item], home: str) -> tuple[Observation, ...]:
@@ -246,7 +249,8 @@ class MediaBrowserServer(ABC):
             self._learn_shows(rows)
 
     async def _read_missing_shows(self, user: str, rows: Iterable[wire.Item]) -> None:
-        shows = {show for row in rows if (show := row.get("SeriesId"))}
+        with understood("a row of the listing"):
+            shows = {show for row in rows if (show := row.get("SeriesId"))}
         if missing := shows - self._shows.keys():
             self._learn_shows(await self._by_ids(user, missing, enableUserData="false"))
             self._shows.update(dict.fromkeys(missing - self._shows.keys(), frozenset[str]()))

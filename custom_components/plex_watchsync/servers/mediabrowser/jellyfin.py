@@ -78,9 +78,10 @@ class JellyfinServer(MediaBrowserServer):
         """
         user, times = {"userId": await self._user()}, self._times()
         record = cleaned(wanted, self._runtimes.get(item_id), times.now)
-        if record == WatchState() and shown.last_played is not None:
+        if not record.played and record.last_played is None and shown.last_played is not None:
             await self._http.json("DELETE", f"/UserPlayedItems/{item_id}", params=user)
-            return
+            if not record.position:
+                return
         body = {
             "Played": record.played,
             "PlayCount": record.play_count,

@@ -81,7 +81,7 @@ def server_identity(info: wire.PublicInfo) -> ServerIdentity | None:
         message = "the server is still starting"
         raise ServerUnavailable(message)
     server_id, version = info.get("Id"), info.get("Version")
-    if not server_id or not version:
+    if not isinstance(server_id, str) or not isinstance(version, str) or not _numbers(version):
         return None
     kind = ServerKind.JELLYFIN if _is_jellyfin(info, version) else ServerKind.EMBY
     if info.get("StartupWizardCompleted") is False:
@@ -95,7 +95,7 @@ def server_identity(info: wire.PublicInfo) -> ServerIdentity | None:
 
 def _is_jellyfin(info: wire.PublicInfo, version: str) -> bool:
     """Emby never names its product and is at 4; Jellyfin began at 10 (server-apis §2)."""
-    return "jellyfin" in info.get("ProductName", "").lower() or _numbers(version) >= (10,)
+    return "jellyfin" in str(info.get("ProductName")).lower() or _numbers(version) >= (10,)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
