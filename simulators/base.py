@@ -86,6 +86,15 @@ class Simulator(ABC):
         """What this user sees, one row for each item of the server."""
 
     @abstractmethod
+    def stock(  # noqa: PLR0913 - the fields of a record
+        self, user: str, key: str, *, played: bool, position: int = 0, count: int = 0, date: datetime | None = None
+    ) -> None:
+        """Put a record in place without any event, as if it had always been there; `position` in seconds, `date` aware UTC.
+
+        Raises KeyError for an unknown user or title.
+        """
+
+    @abstractmethod
     async def act(self, user: str, key: str, act: Act, position: int | None = None) -> None:
         """Do as a person at this server would, with every event and webhook that a real one sends for it; `position` in seconds.
 
