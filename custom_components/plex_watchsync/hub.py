@@ -38,7 +38,6 @@ from .sync.policy import AccountPolicy, Direction, InitialSync, Policy
 SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
 FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
 BREAK = timedelta(seconds=1)  # between two rounds of retries
-THRESHOLDS = (CONF_POSITION_MIN_SECONDS, CONF_POSITION_MAX_PERCENT, CONF_POSITION_TOLERANCE_SECONDS)
 
 
 class Hub:
@@ -203,8 +202,12 @@ class Hub:
 
     def _policy(self) -> Policy:
         household = household_entry(self.hass)
-        options = household.options if household else {}
-        return replace(Policy(), **{name: int(options[name]) for name in THRESHOLDS if name in options})
+        options, usual = household.options if household else {}, Policy()
+        return Policy(
+            position_min_seconds=int(options.get(CONF_POSITION_MIN_SECONDS, usual.position_min_seconds)),
+            position_max_percent=int(options.get(CONF_POSITION_MAX_PERCENT, usual.position_max_percent)),
+            position_tolerance_seconds=int(options.get(CONF_POSITION_TOLERANCE_SECONDS, usual.position_tolerance_seconds)),
+        )
 
 
 HUB: HassKey[Hub] = HassKey(DOMAIN)

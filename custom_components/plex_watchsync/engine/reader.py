@@ -8,6 +8,7 @@ from datetime import datetime
 from ..ports import Hint
 from ..sync.baseline import Baseline
 from ..sync.match import attach
+from ..sync.merge import NEVER
 from ..sync.model import Observation, ReplicaId
 from ..sync.reconcile import Sighting
 from .run import Account
@@ -91,7 +92,7 @@ class Reader:
     def _may_matter(self, replica_id: ReplicaId, sighting: Sighting) -> bool:
         """Whether there is anything to reconcile: most of a library is as it was, and is not kept in memory."""
         return any(
-            replica.reading != sighting.state or replica.revision != item.revision or replica.missing
+            replica.reading != sighting.state or replica.revision != item.revision or replica.missing or (replica.at or NEVER) < item.changed_at
             for item in self.baseline.of_replica(replica_id)
             for replica in (item.replicas[replica_id],)
         )

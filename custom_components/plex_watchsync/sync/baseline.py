@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from .merge import NO_CLAIMS, Claims, merge
+from .merge import NEVER, NO_CLAIMS, Claims, merge
 from .model import Media, ReplicaId, WatchState
 
 
@@ -36,6 +36,11 @@ class Item:
     claims: Claims = NO_CLAIMS
     revision: int = 0
     replicas: dict[ReplicaId, Replica] = field(default_factory=dict)
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the agreed state last changed."""
+        return max((register.at for register in (self.claims.view, self.claims.spot) if register), default=NEVER)
 
     def with_replica(self, replica_id: ReplicaId, replica: Replica) -> Item:
         """Set one replica; the item's keys are those of its replicas."""

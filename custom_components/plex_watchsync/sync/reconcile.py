@@ -100,7 +100,10 @@ def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Polic
     for replica_id, finding in findings.items():
         if not finding.doubtful:
             replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy)
-    return Outcome(replace(agreed, replicas={known: _settled(agreed, known, replica, policy) for known, replica in replicas.items()}), findings)
+    for replica_id, replica in replicas.items():
+        if replica_id not in findings or not findings[replica_id].doubtful:
+            replicas[replica_id] = _settled(agreed, replica_id, replica, policy)
+    return Outcome(replace(agreed, replicas=replicas), findings)
 
 
 def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> Finding:
@@ -109,7 +112,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     shown, known = seen.state, replica.reading
     if known is None:  # a new account, a new copy, a replaced file (R3, R4)
         return _first_sight(item, replica, seen, account, policy)
-    if seen.unplayed_at is not None and not shown.played and account.direction.imports:  # a person said so, no guessing (R5)
+    if seen.unplayed_at is not None and not shown.played and _agreed(item).played and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
     if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # our own write, or the same act again (M3)
         return Finding("M3 shows what was to be written", settled=True)
@@ -186,11 +189,9 @@ def _dated(item: Item, replica: Replica, seen: Sighting) -> datetime:
 
 
 def _after_agreed(at: datetime, item: Item, replica: Replica) -> datetime:
-    """Place a change after the state that its replica stood for: whoever saw it acted later."""
-    if replica.revision != item.revision:
-        return at
-    registers = (item.claims.view, item.claims.spot)
-    return max(at, *(register.at + _TICK for register in registers if register), NEVER)
+    """Place a change after the agreed state if its replica was seen to show that: whoever acted then acted later."""
+    saw = replica.revision == item.revision and (replica.at or NEVER) >= item.changed_at
+    return max(at, item.changed_at + _TICK) if saw else at
 
 
 def _position(replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> int:
@@ -242,7 +243,7 @@ def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Fi
         stands = replica.revision if finding.unchanged and replica.revision else item.revision
     else:
         stands = replica.revision if finding.unchanged else 0
-    at = replica.at if finding.unchanged else seen.at
+    at = replica.at if finding.unchanged and replica.at and replica.at >= item.changed_at else seen.at
     return replace(replica, reading=reading, revision=stands, at=at, missing=0)
 
 

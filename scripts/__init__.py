@@ -1,0 +1,1 @@
+"""The demo and its check, and the real Home Assistant that they run."""
