@@ -115,7 +115,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     if seen.unplayed_at is not None and not shown.played and _agreed(item).played and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
     if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # our own write, or the same act again (M3)
-        return Finding("M3 shows what was to be written", settled=True)
+        return Finding("M3 shows what was to be written")
     if _same(shown, known, replica, account, policy):  # nothing happened since we looked (R1)
         return Finding("R1 as acknowledged", unchanged=True)
     if not account.direction.imports:  # this server only receives (W1)
