@@ -19,7 +19,7 @@ from .report import Report
 BATCH = 50
 WRITERS = 2  # more make no server faster (server-apis §4.2)
 WHILE_PLAYING = timedelta(seconds=30)
-PATIENCE = 3  # so often is a position written that a server does not keep; a watched flag is never given up
+PATIENCE = 8  # so often, further and further apart, is a position written that a server does not keep; a watched flag is never given up
 
 
 @dataclass(slots=True)
@@ -50,15 +50,17 @@ class Executor:
         return self.moved
 
     def _current(self, entries: list[Entry]) -> list[Entry]:
-        """Leave out what was superseded: another revision was agreed, or the replica is gone."""
+        """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone."""
         for entry in entries:
             if not self._is_current(entry):
                 self.outbox.take(entry.operation.replica)
         return [entry for entry in entries if self._is_current(entry)]
 
     def _is_current(self, entry: Entry) -> bool:
-        items = self.baseline.of_replica(entry.operation.replica)
-        return {item.item_id: item.revision for item in items} == entry.operation.revisions
+        replica_id, revisions = entry.operation.replica, entry.operation.revisions
+        items = self.baseline.of_replica(replica_id)
+        owed = any(item.replicas[replica_id].revision != item.revision for item in items)
+        return owed and {item.item_id: item.revision for item in items} == revisions
 
     async def _carry_out(self, batch: Sequence[Entry], playing: frozenset[str]) -> None:
         before = await self._read(batch)

@@ -144,7 +144,7 @@ class ViewerSync:
     async def _carry_out(self, cycle: Cycle, listed: Iterable[str]) -> None:
         """Keep what was agreed, then write it: after a crash in between, what is owed is known (M2)."""
         self._tell(cycle.report.changes)
-        await self._queue(cycle)
+        self._queue(cycle)
         self._synced |= set(listed)
         await self._save()
         if cycle.run.kind is not RunKind.IMPORT:
@@ -153,7 +153,7 @@ class ViewerSync:
         if cycle.run.lists:
             await self._save()
 
-    async def _queue(self, cycle: Cycle) -> None:
+    def _queue(self, cycle: Cycle) -> None:
         if cycle.run.kind is RunKind.IMPORT:
             return
         operations = cycle.operations()
@@ -170,7 +170,8 @@ class ViewerSync:
             told = len(cycle.report.changes)
             await cycle.conclude(Reader(known, self.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
             self._tell(cycle.report.changes[told:])
-            await self._queue(cycle)
+            self._queue(cycle)
+            await self._save()
         await self.outbox.save()
 
     async def _drain(self, cycle: Cycle) -> dict[str, list[Observation]]:
