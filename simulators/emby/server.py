@@ -1,0 +1,174 @@
+"""The Emby server as a whole: what it has, what people do at it, what it tells of that."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, ClassVar, override
+
+from aiohttp import web
+
+from ..base import Act, Shown, Simulator
+from ..catalogue import Title
+from .auth import Account, Accounts, Caller, hex_id
+from .items import Items
+from .library import TICKS, Item, Library
+from .playback import Happening, Playback, Session
+from .routes import Routes
+from .userdata import Record, Records
+from .webhook import Sender, payload
+from .websocket import Sockets
+
+type Json = dict[str, Any]
+
+_FIRST_FILE = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class EmbySimulator(Simulator):
+    """An Emby server of a version; `version` decides the addresses of its public info and the form of its webhooks."""
+
+    kind: ClassVar[str] = "emby"
+
+    def __init__(
+        self,
+        name: str,
+        titles: tuple[Title, ...],
+        users: Mapping[str, str],
+        *,
+        version: str = "4.9.5.0",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Stock the server; `users` are names with passwords, the first is the administrator."""
+        super().__init__(name, titles, clock=clock)
+        self.version = version
+        self.server_id = hex_id(name)
+        self.library = Library(first_id=4 + zlib.crc32(name.encode()) % 9000)
+        for number, title in enumerate(titles):
+            self.library.add(title, _FIRST_FILE + timedelta(minutes=number))
+        self.accounts = Accounts(name, users, self._now)
+        self.records = Records(self.library, self._now, lambda user_id, item: self.sockets.changed(user_id, item.item_id))
+        self.items = Items(self.server_id, self.library, self.records)
+        self.playback = Playback(name, self.records, self._now, self._tell)
+        self.sockets = Sockets(lambda: self.faults.offline, self._record, self.sessions_for)
+        self.sender = Sender(version)
+
+    @property
+    @override
+    def users(self) -> tuple[str, ...]:
+        return tuple(self.accounts.by_name)
+
+    @override
+    def credentials(self) -> dict[str, str]:
+        first = next(iter(self.accounts.by_name.values()))
+        return {"username": first.name, "password": first.password, "api_key": self.accounts.api_key}
+
+    @override
+    def routes(self, app: web.Application) -> None:
+        app.on_response_prepare.append(self._sign)
+        app.on_shutdown.append(self.sockets.close)
+        app.cleanup_ctx.extend((self.sender.run, self.sockets.run))
+        Routes(self).add(app)
+
+    @override
+    def shown(self, user: str) -> tuple[Shown, ...]:
+        account = self.accounts.by_name[user]
+        return tuple(self._shown(account, item, item.title) for item in self.library.videos(None) if item.title is not None)
+
+    @override
+    def stock(self, user: str, key: str, *, played: bool, position: int = 0, count: int = 0, date: datetime | None = None) -> None:
+        account, item = self.accounts.by_name[user], self.library.by_key[key]
+        at = date and date.astimezone(UTC).replace(microsecond=0)
+        self.records.put(account.account_id, item, Record(played, position * TICKS, count, at))
+
+    @override
+    async def act(self, user: str, key: str, act: Act, position: int | None = None) -> None:
+        account, item = self.accounts.by_name[user], self.library.by_key[key]
+        if act is Act.MARK_WATCHED:
+            self.mark(account, item)
+        elif act is Act.MARK_UNWATCHED:
+            self.unmark(account, item)
+        else:
+            self._watch(account, item, act, None if position is None else position * TICKS)
+
+    def mark(self, account: Account, item: Item, date: datetime | None = None) -> None:
+        """Mark a video, or all videos of a folder, as played."""
+        for video in self.library.videos(item):
+            self.records.edit(account.account_id, video).mark(self._now(), date)
+        self._tell(Happening("item.markplayed", account, item))
+
+    def unmark(self, account: Account, item: Item) -> None:
+        """Mark a video, or all videos of a folder, as never played."""
+        for video in self.library.videos(item):
+            self.records.edit(account.account_id, video).unmark()
+        self._tell(Happening("item.markunplayed", account, item))
+
+    def rate(self, account: Account, item: Item, *, favourite: bool) -> None:
+        """Make an item a favourite, or no longer."""
+        self.records.edit(account.account_id, item).favourite = favourite
+        self._tell(Happening("item.rate", account, item))
+
+    async def add(self, title: Title) -> str:
+        """Put a title on its shelf and return its id; records of an earlier copy of it come back."""
+        item = self.library.add(title, self._now())
+        self.records.unpark(item)
+        self.titles = (*self.titles, title)
+        await self.sockets.library_changed(added=[item.item_id])
+        return item.item_id
+
+    async def remove(self, key: str) -> None:
+        """Take a title away, keeping its records for its return. Raises KeyError."""
+        item = self.library.by_key[key]
+        self.records.park(item)
+        self.library.remove(item)
+        self.titles = tuple(title for title in self.titles if title is not item.title)
+        await self.sockets.library_changed(removed=[item.item_id])
+
+    def sessions_for(self, caller: Caller) -> list[Json]:
+        """Describe the sessions that a caller may see: all for an administrator, else his own."""
+        return [self._session(one) for one in self.playback.sessions if caller.is_administrator or one.account is caller.account]
+
+    def _now(self) -> datetime:
+        """Look at the clock of the moment: a test may have put another one in."""
+        return self.clock()
+
+    def _watch(self, account: Account, item: Item, act: Act, ticks: int | None) -> None:
+        """Do at the person's player; what plays there already makes room, what does not play yet begins where it was left."""
+        session = self.playback.of_person(account, self.version)
+        if session.item is not item:
+            self.playback.stop(session, session.ticks)
+            self.playback.start(session, item, self.records.of(account.account_id, item).ticks)
+        if act is Act.STOP:
+            self.playback.stop(session, session.ticks if ticks is None else ticks)
+        elif act is Act.FINISH:
+            self.playback.stop(session, item.ticks)
+        else:
+            paused = act is Act.PAUSE or (act is Act.SEEK and session.paused)
+            self.playback.progress(session, ticks, paused=paused)
+
+    def _shown(self, account: Account, item: Item, title: Title) -> Shown:
+        record = self.records.of(account.account_id, item)
+        playing = self.playback.is_playing(account, item)
+        return Shown(title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, playing)
+
+    def _tell(self, happening: Happening) -> None:
+        """Tell everybody who listens, unless the cable is out; only bodies of marks carry the record (see `webhook`)."""
+        if happening.session is not None:
+            self.sockets.playing_changed()
+        if self.faults.offline or not self.webhooks:
+            return
+        item = self.items.described(happening.item) if happening.session else self.items.whole(happening.account, happening.item)
+        server = {"Name": self.name, "Id": self.server_id, "Version": self.version}
+        self.sender.send(self.webhooks, payload(happening, item, server, self._now()))
+
+    def _session(self, session: Session) -> Json:
+        watched = session.account and session.item and self.items.row(session.account, session.item, user_data=False)
+        return session.dto(self.server_id, watched or None)
+
+    def _record(self, user_id: str, item_id: str) -> Json | None:
+        item = self.library.items.get(item_id)
+        return None if item is None else self.records.dto(user_id, item)
+
+    async def _sign(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Sign an answer as Emby does, at the time of its own clock."""
+        response.headers["Server"] = "UPnP/1.0 DLNADOC/1.50"
+        response.headers["Date"] = format_datetime(self._now().astimezone(UTC), usegmt=True)
