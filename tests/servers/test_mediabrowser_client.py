@@ -85,7 +85,13 @@ def emby(answers: Mapping[str, Answer], user_id: str | None = ANNA) -> tuple[Emb
 def film(number: int, **data: Any) -> dict[str, Any]:
     """Return a row of a film."""
     record = {"Played": False, "PlaybackPositionTicks": 0, "PlayCount": 0} | data
-    return {"Id": f"{number:032x}", "Type": "Movie", "Name": f"Film {number}", "ProviderIds": {"Imdb": f"tt{number:07}"}, "UserData": record}
+    return {
+        "Id": f"{number:032x}",
+        "Type": "Movie",
+        "Name": f"Film {number}",
+        "ProviderIds": {"Imdb": f"tt{number:07}"},
+        "UserData": record,
+    }
 
 
 def episode(number: int, show: str) -> dict[str, Any]:
@@ -114,7 +120,8 @@ async def listed(server: JellyfinServer | EmbyServer, libraries: Collection[str]
 def test_jellyfin_gets_one_header_with_encoded_values() -> None:
     """From 12.0 on every other header is ignored; a quote or comma in a value must not end it (server-apis §1.2)."""
     assert headers(ServerKind.JELLYFIN, 'a "b", c', "t/1") == {
-        "Authorization": 'MediaBrowser Client="plex_watchsync", Device="plex_watchsync", DeviceId="a%20%22b%22%2C%20c", Version="1", Token="t%2F1"'
+        "Authorization": 'MediaBrowser Client="plex_watchsync", Device="plex_watchsync", '
+        'DeviceId="a%20%22b%22%2C%20c", Version="1", Token="t%2F1"'
     }
     assert headers(ServerKind.EMBY, "d", "t")["X-Emby-Token"] == "t"
     assert "Token" not in headers(ServerKind.EMBY, "d")["X-Emby-Authorization"]
@@ -253,9 +260,11 @@ async def test_a_listing_of_another_shape(answer: Any) -> None:
 async def test_an_error_on_a_later_page_ends_the_listing() -> None:
     """Pitfall 1: a page that fails is an error, not the end."""
 
+    failure = ServerUnavailable("503")
+
     def answer(params: dict[str, str], _body: Any) -> Any:
         if params["startIndex"] != "0":
-            raise ServerUnavailable("503")
+            raise failure
         return {"Items": [film(1)], "TotalRecordCount": 2}
 
     server, _ = jellyfin({"GET /Items": answer})
@@ -377,7 +386,10 @@ async def test_jellyfin_clears_a_date_before_a_position() -> None:
     """Unwatched elsewhere and begun anew: neither the old date nor the old count stays."""
     server, script = jellyfin({"DELETE /UserPlayedItems/i1": {}, "POST /UserItems/i1/UserData": {}})
     await server.write("i1", WatchState(position=600), WATCHED)
-    assert [(method, path) for method, path, _ in script.writes()] == [("DELETE", "/UserPlayedItems/i1"), ("POST", "/UserItems/i1/UserData")]
+    assert [(method, path) for method, path, _ in script.writes()] == [
+        ("DELETE", "/UserPlayedItems/i1"),
+        ("POST", "/UserItems/i1/UserData"),
+    ]
 
 
 async def test_jellyfin_cuts_a_position_at_the_run_time() -> None:
@@ -415,7 +427,11 @@ POSITION = {"PlaybackPositionTicks": 6_000_000_000, "IsFavorite": True}
         (PLAYED, WATCHED, []),
         (PLAYED, WatchState(), [("DELETE", MARK, {})]),
         ({}, WatchState(position=600), [("POST", RECORD, POSITION | {"Played": False, "PlayCount": 0})]),
-        ({"PlaybackPositionTicks": 6_000_000_000}, WatchState(), [("POST", RECORD, POSITION | {"Played": False, "PlayCount": 0, "PlaybackPositionTicks": 0})]),
+        (
+            {"PlaybackPositionTicks": 6_000_000_000},
+            WatchState(),
+            [("POST", RECORD, POSITION | {"Played": False, "PlayCount": 0, "PlaybackPositionTicks": 0})],
+        ),
         (
             {},
             WatchState(played=True, position=600, play_count=1, last_played=SEEN),

@@ -66,7 +66,7 @@ def test_jellyfin_all_properties(content_type: str) -> None:
         ("PlaybackProgress", False, False, False),
     ],
 )
-def test_jellyfin_save_reasons(reason: str, played: bool, changed: bool, unplayed: bool) -> None:
+def test_jellyfin_save_reasons(reason: str, *, played: bool, changed: bool, unplayed: bool) -> None:
     """Pitfalls 4 and 48: a rewatch's start is no unwatch, a player's report is no news."""
     event = jellyfin(SaveReason=reason, Played=played)
     assert (event.may_have_changed, event.unplayed) == (changed, unplayed)
@@ -83,7 +83,7 @@ def test_jellyfin_save_reasons(reason: str, played: bool, changed: bool, unplaye
         ("UserUpdated", None, False),
     ],
 )
-def test_jellyfin_events(name: str, playback: Playback | None, changed: bool) -> None:
+def test_jellyfin_events(name: str, playback: Playback | None, *, changed: bool) -> None:
     """A stop is a reason to look; what it did to the state the server tells (R6)."""
     event = jellyfin(NotificationType=name, SaveReason=None, PlaybackPositionTicks=6600000000)
     assert (event.event, event.playback, event.may_have_changed, event.unplayed, event.position) == (name, playback, changed, False, 660)
@@ -123,7 +123,16 @@ def test_jellyfin_unplayed_needs_a_no(played: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not json", b'{"NotificationType":"PlaybackStop","Name":"a "quoted" title"}', b"[]", b"{}", b'{"NotificationType":""}', b"\xff\xfe\x00"]
+    "body",
+    [
+        b"",
+        b"not json",
+        b'{"NotificationType":"PlaybackStop","Name":"a "quoted" title"}',
+        b"[]",
+        b"{}",
+        b'{"NotificationType":""}',
+        b"\xff\xfe\x00",
+    ],
 )
 def test_jellyfin_broken_bodies(body: bytes) -> None:
     """A template that puts quotes into its text breaks its own JSON: told as such, without a quote of it."""
@@ -173,7 +182,7 @@ def test_emby_forms_say_the_same() -> None:
         ("system.notificationtest", None, False, False),
     ],
 )
-def test_emby_events(name: str, playback: Playback | None, changed: bool, unplayed: bool) -> None:
+def test_emby_events(name: str, playback: Playback | None, *, changed: bool, unplayed: bool) -> None:
     """Pitfall 3: a stop half-way, with PlayedToCompletion false, is no unwatch; only the mark's own event is (R5)."""
     event = emby(Event=name)
     assert (event.playback, event.may_have_changed, event.unplayed) == (playback, changed, unplayed)
@@ -231,7 +240,9 @@ def test_recorded_jellyfin_templates() -> None:
 
 
 @recorded
-@pytest.mark.parametrize("name", ["jxxghp__MoviePilot/emby_webhook_00_L716_playback.stop.json", "leepeuker__movary/emby-scrobble_00_L6_playback.stop.json"])
+@pytest.mark.parametrize(
+    "name", ["jxxghp__MoviePilot/emby_webhook_00_L716_playback.stop.json", "leepeuker__movary/emby-scrobble_00_L6_playback.stop.json"]
+)
 def test_recorded_emby_stops(name: str) -> None:
     """Stops of 4.7, as multipart."""
     data = (RECORDED / name).read_bytes()

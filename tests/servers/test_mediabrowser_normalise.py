@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from custom_components.plex_watchsync.sync.identity import episode_keys, movie_keys
 
 from custom_components.plex_watchsync.ports import Library, ServerIdentity, ServerKind, ServerTooOld, ServerUnavailable, UnexpectedAnswer
 from custom_components.plex_watchsync.servers.mediabrowser.normalise import (
@@ -14,13 +15,12 @@ from custom_components.plex_watchsync.servers.mediabrowser.normalise import (
     external_ids,
     instant,
     is_watchable,
-    libraries,
     observation,
     server_identity,
     understood,
     watch_state,
+    watchable_libraries,
 )
-from custom_components.plex_watchsync.sync.identity import episode_keys, movie_keys
 from custom_components.plex_watchsync.sync.model import MediaKind, WatchState
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -155,10 +155,16 @@ def test_compact_id() -> None:
 def test_libraries(view: Any, kinds: set[MediaKind] | None) -> None:
     """Libraries of films and shows are taken; one without a type is mixed, a channel is no library."""
     expected = () if kinds is None else (Library("v1", "Attic", frozenset(kinds)),)
-    assert libraries([{"Id": "v1", "Name": "Attic"} | view]) == expected
+    assert watchable_libraries([{"Id": "v1", "Name": "Attic"} | view]) == expected
 
 
-JELLYFIN: Any = {"ServerName": "attic", "Version": "10.11.11", "ProductName": "Jellyfin Server", "Id": "ab12", "StartupWizardCompleted": True}
+JELLYFIN: Any = {
+    "ServerName": "attic",
+    "Version": "10.11.11",
+    "ProductName": "Jellyfin Server",
+    "Id": "ab12",
+    "StartupWizardCompleted": True,
+}
 EMBY: Any = {"ServerName": "attic", "Version": "4.9.5.0", "Id": "cd34", "LocalAddresses": [], "RemoteAddresses": []}
 
 

@@ -26,7 +26,18 @@ from ...sync.model import MediaKind, Observation, WatchState
 from ...sync.policy import Traits
 from ..http import HttpClient
 from . import wire
-from .normalise import KINDS, Times, compact_id, external_ids, is_watchable, libraries, observation, server_identity, server_user, understood
+from .normalise import (
+    KINDS,
+    Times,
+    compact_id,
+    external_ids,
+    is_watchable,
+    observation,
+    server_identity,
+    server_user,
+    understood,
+    watchable_libraries,
+)
 
 if TYPE_CHECKING:
     from .. import Connection
@@ -77,6 +88,7 @@ class MediaBrowserServer(ABC):
 
     kind: ClassVar[ServerKind]
     traits: ClassVar[Traits]
+    prefix: ClassVar[str] = ""
     page_size: int
 
     def __init__(self, http: HttpClient, connection: Connection, clock: Callable[[], datetime]) -> None:
@@ -131,7 +143,7 @@ class MediaBrowserServer(ABC):
         """List the libraries with films or shows that the user may see."""
         views = await self._views(await self._user())
         with understood("the list of libraries"):
-            return libraries(views)
+            return watchable_libraries(views)
 
     async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield the films and the episodes of these libraries page by page, films and episodes apart (server-apis §3.2).
@@ -174,7 +186,7 @@ class MediaBrowserServer(ABC):
         """Return the ids of the items that the user plays, alone or along with others."""
         user = await self._user()
         try:
-            sessions: list[wire.Session] = await self._http.json("GET", self._path("/Sessions"))
+            sessions: list[wire.Session] = await self._http.json("GET", f"{self.prefix}/Sessions")
         except Forbidden:
             return frozenset()
         with understood("the list of sessions"):
@@ -185,9 +197,6 @@ class MediaBrowserServer(ABC):
     def _is_mine(self, session: wire.Session, user: str) -> bool:
         present = {session.get("UserId"), *(other["UserId"] for other in session.get("AdditionalUsers") or ())}
         return user in present and session.get("DeviceId") != self._device_id
-
-    def _path(self, path: str) -> str:
-        return path
 
     async def _user(self) -> str:
         if self._user_id is None:
@@ -263,7 +272,7 @@ class MediaBrowserServer(ABC):
         """Return the library of an item, asking for the folders above one that no listing had (I8); None when it is in none."""
         if item_id not in self._homes:
             try:
-                above: list[wire.Item] = await self._http.json("GET", self._path(f"/Items/{item_id}/Ancestors"), params={"userId": user})
+                above: list[wire.Item] = await self._http.json("GET", f"{self.prefix}/Items/{item_id}/Ancestors", params={"userId": user})
             except ItemNotFound:
                 return None
             with understood("the folders above an item"):

@@ -30,6 +30,7 @@ class EmbyServer(MediaBrowserServer):
 
     kind: ClassVar = ServerKind.EMBY
     traits: ClassVar = Traits(writes_date=True, unplayed_alone_counts=False)
+    prefix: ClassVar = "/emby"
     page_size = 1000
 
     @override
@@ -43,10 +44,6 @@ class EmbyServer(MediaBrowserServer):
             page = {"Items": [me]}
         with understood("the list of users"):
             return tuple(server_user(user) for user in page["Items"] if not is_disabled(user))
-
-    @override
-    def _path(self, path: str) -> str:
-        return f"/emby{path}"
 
     @override
     async def _own_user(self) -> str:

@@ -74,7 +74,8 @@ class JellyfinServer(MediaBrowserServer):
     async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
         """Write the four fields together: a part would be laid over a record that may be stale (W7, pitfall 38).
 
-        By UserData, since a mark by an administrator's token would turn its session into the user's (pitfall 49). Only DELETE takes a date away.
+        By UserData, since a mark by an administrator's token would turn its session into the user's (pitfall 49); only DELETE takes
+        a date away.
         """
         user, times = {"userId": await self._user()}, self._times()
         record = cleaned(wanted, self._runtimes.get(item_id), times.now)

@@ -1,6 +1,6 @@
 """From what Jellyfin and Emby send to the words of the sync rules, and back; no clock and no request in here."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
@@ -43,7 +43,7 @@ class Times:
 
 
 @contextmanager
-def understood(what: str) -> Iterator[None]:
+def understood(what: str) -> Generator[None]:
     """Turn a shape that is not the documented one into `UnexpectedAnswer`; values never enter the message."""
     try:
         yield
@@ -99,7 +99,7 @@ def _is_jellyfin(info: wire.PublicInfo, version: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    numbers = version.split("-")[0].split(".")
+    numbers = version.partition("-")[0].split(".")
     return tuple(int(number) for number in numbers if number.isdecimal())
 
 
@@ -118,7 +118,7 @@ def is_disabled(user: wire.User) -> bool:
     return user.get("Policy", {}).get("IsDisabled", False)
 
 
-def libraries(views: Iterable[wire.Item]) -> tuple[Library, ...]:
+def watchable_libraries(views: Iterable[wire.Item]) -> tuple[Library, ...]:
     """Pick the libraries of films and shows; one without a collection type holds both."""
     found = ((view, _library_kinds(view)) for view in views)
     return tuple(Library(view["Id"], view.get("Name", ""), kinds) for view, kinds in found if kinds)
@@ -144,7 +144,10 @@ def is_watchable(item: wire.Item) -> bool:
 
 
 def observation(item: wire.Item, library: str, shows: Mapping[str, frozenset[str]], times: Times) -> Observation:
-    """Read a row with the user's record in it; `shows` gives the external ids of series by their item id. Raises KeyError for a row without a record."""
+    """Read a row with the user's record in it; `shows` gives the external ids of series by their item id.
+
+    Raises KeyError for a row without a record, which is what an API key gets that names no user.
+    """
     runtime = seconds(item.get("RunTimeTicks")) or None
     return Observation(item["Id"], library, tuple(_parts(item, shows)), watch_state(item["UserData"], times), runtime)
 
