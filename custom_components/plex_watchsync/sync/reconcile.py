@@ -99,7 +99,7 @@ def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Polic
     replicas = {**agreed.replicas}
     for replica_id, finding in findings.items():
         if not finding.doubtful:
-            replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy)
+            replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy, moved=claims.spot != item.claims.spot)
     for replica_id, replica in replicas.items():
         if replica_id not in findings or not findings[replica_id].doubtful:
             replicas[replica_id] = _settled(agreed, replica_id, replica, policy)
@@ -234,11 +234,11 @@ def _is_news(item: Item, claims: Claims, findings: Mapping[ReplicaId, Finding], 
     return known or not shows(claims.state, _agreed(item), policy)
 
 
-def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Finding, policy: Policy) -> Replica:
-    """Keep the reading, and say whether the replica stands for the agreed state."""
+def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Finding, policy: Policy, *, moved: bool) -> Replica:
+    """Keep the reading, and say whether the replica stands for the agreed state; a position that others `moved` is news to all."""
     replica, account = item.replicas[replica_id], policy.accounts[replica_id.account]
     reading = replica.reading if finding.unchanged and replica.reading else seen.state
-    position = has_position(replica, account) and not finding.settled
+    position = has_position(replica, account) and (moved or not finding.settled)
     if item.revision and (shows(reading, _agreed(item), policy, position=position) or (finding.first and finding.settled)):
         stands = replica.revision if finding.unchanged and replica.revision else item.revision
     else:
