@@ -71,7 +71,8 @@ class ModelServer(WatchServer):
     """A server that does with a watch state what its kind does.
 
     `floor`: positions below so many seconds are kept as 0; `step`: positions are rounded to so many seconds. `error` answers everything,
-    `write_error` the next writes, `deaf` takes writes and ignores them, `cut` breaks a listing off after the first page.
+    `write_error` the next writes, `deaf` takes writes and ignores them, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
+    through.
     """
 
     kind: ServerKind
@@ -85,6 +86,7 @@ class ModelServer(WatchServer):
     write_error: ServerError | None = None
     deaf: bool = False
     cut: bool = False
+    fail_reads: bool = False
     writes: list[tuple[str, WatchState]] = field(default_factory=list)
     reads: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -113,7 +115,7 @@ class ModelServer(WatchServer):
     @override
     async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
         self._answer()
-        for item_id in list(self.records):
+        for item_id in list(self.records) if LIBRARY in libraries else ():
             yield (self._observation(item_id),)
             if self.cut:
                 raise ServerUnavailable("the listing broke off")
@@ -121,6 +123,8 @@ class ModelServer(WatchServer):
     @override
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         self._answer()
+        if self.fail_reads:
+            raise ServerUnavailable("single reads fail")
         self.reads.append(tuple(item_ids))
         return tuple(self._observation(item_id) for item_id in item_ids if item_id in self.records)
 

@@ -1,0 +1,175 @@
+"""The writes: when they wait, when they are tried again, when they are given up."""
+
+from datetime import timedelta
+
+import pytest
+
+from custom_components.plex_watchsync.engine.outbox import FIRST_DELAY
+from custom_components.plex_watchsync.engine.run import Run
+from custom_components.plex_watchsync.ports import AuthFailed, Forbidden, RateLimited, ServerError, ServerUnavailable, StoreError
+from custom_components.plex_watchsync.sync.model import WatchState
+
+from .conftest import House
+
+
+async def test_a_title_that_plays_is_not_written(house: House) -> None:
+    """W2: the write waits until nothing plays there."""
+    house.servers["emby"].plays.add("tt1")
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    assert not house.servers["emby"].records["tt1"].played
+    assert report.counts["emby"].skipped == 1
+    assert house.viewer.pending("emby") == 1
+    house.servers["emby"].plays.clear()
+    house.clock.pass_by(minutes=1)
+    await house.viewer.retry()
+    assert house.servers["emby"].records["tt1"].played
+
+
+@pytest.mark.parametrize("error", [ServerUnavailable("500"), AuthFailed("401"), RateLimited("429", 90)])
+async def test_a_write_that_fails_is_tried_again(house: House, error: ServerError) -> None:
+    """W5: later, not at once, and never lost."""
+    house.servers["emby"].write_error = error
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    assert report.counts["emby"].failed == 1
+    assert report.errors["emby"] is error
+    house.servers["emby"].write_error = None
+    await house.viewer.retry()
+    assert house.viewer.pending("emby") == 1
+    house.clock.pass_by(minutes=2)
+    await house.viewer.retry()
+    assert house.servers["emby"].records["tt1"].played
+    assert house.viewer.next_retry is None
+
+
+async def test_a_server_says_when_to_come_back(house: House) -> None:
+    """W5: Retry-After is kept to."""
+    house.servers["emby"].write_error = RateLimited("429", 300)
+    house.servers["plex"].watch("tt1")
+    await house.sync()
+    assert house.viewer.next_retry == house.clock() + timedelta(seconds=300)
+
+
+async def test_the_pause_grows(house: House) -> None:
+    """W5: a server that stays away is asked less and less often."""
+    house.servers["emby"].error = ServerUnavailable("down")
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    waits = []
+    for _ in range(8):
+        due = house.viewer.next_retry
+        assert due is not None
+        waits.append(due - house.clock())
+        house.clock.now = due
+        await house.viewer.retry()
+    assert waits[0] < 2 * FIRST_DELAY
+    assert waits[4] > 8 * waits[0]
+    assert max(waits) <= timedelta(minutes=12)
+
+
+async def test_what_a_user_may_not_see_is_not_tried_for_ever(house: House) -> None:
+    """Pitfall 44, W5: a final refusal ends the operation."""
+    house.servers["emby"].write_error = Forbidden("hidden")
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    assert report.counts["emby"].failed == 1
+    assert house.viewer.pending("emby") == 0
+
+
+async def test_an_item_that_is_gone_is_dropped(house: House) -> None:
+    """W5: 404 is final."""
+    house.servers["plex"].watch("tt1")
+    del house.servers["emby"].records["tt1"]
+    await house.hint("plex", "tt1")
+    assert house.viewer.pending("emby") == 0
+    assert [note.outcome for note in house.viewer.journal if note.account == "emby"] == ["dropped"]
+
+
+async def test_a_person_may_be_faster(house: House) -> None:
+    """What changed on the server since the plan is agreed on first: the later act wins, here as everywhere."""
+    house.servers["plex"].stop_at("tt1", 600)
+    house.clock.pass_by(minutes=1)
+    house.servers["emby"].watch("tt1")
+    await house.hint("plex", "tt1")
+    assert {server.records["tt1"].played for server in house.servers.values()} == {True}
+    await house.sync()
+    house.writes()
+    await house.sync()
+    assert not any(house.writes().values())
+
+
+async def test_a_write_that_does_not_show_is_not_acknowledged(house: House) -> None:
+    """M3: a server that says yes and does nothing is told again."""
+    house.servers["emby"].deaf = True
+    house.servers["plex"].watch("tt1")
+    await house.sync()
+    assert house.viewer.pending("emby") == 1
+    house.servers["emby"].deaf = False
+    await house.sync()
+    assert house.servers["emby"].records["tt1"].played
+    assert house.viewer.pending("emby") == 0
+
+
+async def test_a_position_that_a_server_cannot_keep_is_given_up(house: House) -> None:
+    """M3: a floor is not fought for ever; the flag still is."""
+    house.servers["emby"].floor = 500
+    house.servers["plex"].stop_at("tt1", 300)
+    for _ in range(12):
+        await house.sync()
+    house.writes()
+    await house.sync()
+    assert house.writes()["emby"] == 0
+    assert house.viewer.pending("emby") == 0
+
+
+async def test_the_outbox_survives_a_restart(house: House) -> None:
+    """W5: what was owed is written by the next process, even if nothing is read."""
+    house.servers["emby"].error = ServerUnavailable("down")
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    await house.restart()
+    assert house.viewer.pending("emby") == 1
+    house.servers["emby"].error = None
+    await house.viewer.retry()
+    assert house.servers["emby"].records["tt1"].played
+
+
+async def test_a_newer_act_takes_the_place_of_an_older_one(house: House) -> None:
+    """W5: merged per item."""
+    house.servers["emby"].error = ServerUnavailable("down")
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    house.servers["plex"].unwatch("tt1")
+    await house.hint("plex", "tt1", unplayed=True)
+    assert house.viewer.pending("emby") == 0
+    house.servers["emby"].error = None
+    await house.sync()
+    assert house.servers["emby"].records["tt1"] == WatchState()
+
+
+async def test_what_somebody_did_already_is_not_written(house: House) -> None:
+    """W6: the same act on the other server needs no write, and no date of now (W4)."""
+    house.servers["plex"].watch("tt1")
+    house.servers["emby"].watch("tt1")
+    await house.hint("plex", "tt1")
+    assert house.writes() == {"plex": 0, "jellyfin": 1, "emby": 0}
+
+
+async def test_a_broken_outbox_is_not_an_empty_one(house: House) -> None:
+    """G3: a document that cannot be read stops the viewer."""
+    house.servers["emby"].error = ServerUnavailable("down")
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    house.documents.content["anna/outbox"] = "[[1, 2]]"
+    with pytest.raises(StoreError):
+        await house.restart()
+
+
+async def test_two_runs_at_once_take_turns(house: House) -> None:
+    """Single flight: nothing is written twice."""
+    import asyncio  # noqa: PLC0415 - only here
+
+    house.servers["plex"].watch("tt1")
+    await asyncio.gather(house.viewer.run(Run()), house.viewer.run(Run()))
+    assert house.writes() == {"plex": 0, "jellyfin": 1, "emby": 1}
