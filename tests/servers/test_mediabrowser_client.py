@@ -259,7 +259,6 @@ async def test_a_listing_of_another_shape(answer: Any) -> None:
 
 async def test_an_error_on_a_later_page_ends_the_listing() -> None:
     """Pitfall 1: a page that fails is an error, not the end."""
-
     failure = ServerUnavailable("503")
 
     def answer(params: dict[str, str], _body: Any) -> Any:

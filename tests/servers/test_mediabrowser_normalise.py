@@ -210,3 +210,23 @@ def test_recorded_listings(version: str) -> None:
     assert sorted(len(one.parts) for one in seen)[-2:] == [1, 2]
     assert sum(1 for one in seen if any(part.keys for part in one.parts)) >= 12
     assert {one.runtime for one in seen} <= {1320, 5400, 200}
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository")
+@pytest.mark.parametrize("version", ["10.10.7", "10.11.11", "12.0-rc5"])
+def test_recorded_records(version: str) -> None:
+    """Whatever people and tools did to a record, negative positions and dates in 2031 included, it reads as one that can be (W8)."""
+    files = (RECORDED / f"jellyfin-{version}-recorded").glob("*/*.json")
+    states = [watch_state(data, TIMES) for file in files for data in records(json.loads(file.read_text()).get("body"))]
+    assert any(state.played and state.position for state in states)
+    assert all(state.position >= 0 and (state.last_played is None or state.last_played <= NOW) for state in states)
+
+
+def records(body: Any) -> list[Any]:
+    """Find every record in an answer, however deep."""
+    if isinstance(body, list):
+        return [found for one in body for found in records(one)]
+    if not isinstance(body, dict):
+        return []
+    own = [body] if {"Played", "PlaybackPositionTicks"} <= body.keys() else []
+    return own + records(list(body.values()))
