@@ -1,0 +1,150 @@
+"""The demo's proof: act on each server in turn, by webhook and by poll, with one unplugged, and see on the servers that all agree."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .home import Home
+from .media import Media, Row, Server
+
+LONGEST = 30.0  # seconds until a change counts as lost
+POSITION_TOLERANCE = 10
+
+type Json = Any
+
+
+@dataclass(slots=True)
+class Check:
+    """The table that is printed, and what it says in the end."""
+
+    home: Home
+    media: Media
+    entries: Mapping[str, Json]
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    failed: bool = False
+
+    async def run(self) -> int:
+        """Act, wait, verify, print."""
+        titles = await self.unwatched_titles()
+        for server in self.media.servers.values():
+            await self.by_webhook(server, next(titles))
+            await self.by_poll(server, next(titles), next(titles))
+            await self.unplugged(server, next(titles), next(titles))
+        await self.at_rest()
+        self.print()
+        return int(self.failed)
+
+    async def unwatched_titles(self) -> Iterator[str]:
+        """Return titles that every server has and nobody has watched."""
+        states = await self.media.states()
+        common = set.intersection(*(set(rows) for rows in states.values()))
+        return iter(sorted(key for key in common if not any(rows[key]["played"] or rows[key]["position"] for rows in states.values())))
+
+    async def by_webhook(self, server: Server, key: str) -> None:
+        """Play a title to its end; nothing but the server's webhooks tells of it."""
+        await server.act(key, "play")
+        await self.wait("watched to the end (webhook)", server, key, server.act(key, "finish"), played=True)
+        last = await self.last_watched()
+        self.note("last_watched moved", server, "" if last and last in key else "no", failed=not (last and last in key))
+
+    async def by_poll(self, server: Server, key: str, other: str) -> None:
+        """Mark by hand, stop half-way and unmark with webhooks off; a sync finds it."""
+        urls = await self.webhook(server)
+        await server.send_webhooks_to()
+        await server.act(key, "mark_watched")
+        await self.wait("marked watched (poll)", server, key, self.sync(server), played=True)
+        await server.act(other, "play")
+        await server.act(other, "stop", 900)
+        await self.wait("stopped at 15 minutes (poll)", server, other, self.sync(server), position=900)
+        await server.act(key, "mark_unwatched")
+        await self.wait("marked unwatched (poll)", server, key, self.sync(server), played=False)
+        await server.send_webhooks_to(urls)
+
+    async def unplugged(self, server: Server, key: str, own: str) -> None:
+        """Unplug the server, change things on both sides, plug it in again."""
+        other = next(one for one in self.media.servers.values() if one is not server)
+        await server.set_faults(offline=True)
+        await other.act(key, "play")
+        await other.act(key, "finish")
+        await server.act(own, "mark_watched")
+        third = next(one for one in self.media.servers.values() if one not in (server, other))
+        await self.wait("watched while one is unplugged", other, key, asyncio.sleep(0), played=True, on=(third,))
+        await server.set_faults()
+        await self.wait("  the unplugged one after it returns", server, key, self.sync(server), played=True, on=(server,))
+        await self.wait("  and what was marked on it meanwhile", server, own, asyncio.sleep(0), played=True)
+
+    async def at_rest(self) -> None:
+        """See that a whole sync of all writes nothing, and that the servers agree on every title."""
+        answer = await self.home.act("sync", config_entry_id=self.entries["Household"]["entry_id"])
+        written = sum(counts["written"] for counts in answer["servers"].values())
+        self.note("a sync of all when nothing happened", None, f"{written} writes", failed=written > 0)
+        differing = disagreeing(await self.media.states())
+        self.note("titles that the servers disagree on", None, ", ".join(differing) or "none", failed=bool(differing))
+
+    async def wait(self, act: str, server: Server, key: str, doing: Any, *, played: bool | None = None, position: int | None = None, on: tuple[Server, ...] = ()) -> None:
+        """Do something, and measure until the others, or those named, show it."""
+        others = on or tuple(one for one in self.media.servers.values() if one is not server)
+        started = time.perf_counter()
+        await doing
+        try:
+            async with asyncio.timeout(LONGEST):
+                while not all([_shows((await one.rows())[key], played, position) for one in others]):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            self.note(act, server, f"not within {LONGEST:.0f} s: {key}", failed=True)
+        else:
+            self.note(act, server, f"{time.perf_counter() - started:.2f} s")
+
+    async def sync(self, server: Server) -> None:
+        """Poll a server now; one that just returned may need to be set up again first."""
+        async with asyncio.timeout(LONGEST):
+            while (await self.home.entries())[server.name]["state"] != "loaded":
+                await asyncio.sleep(0.2)
+        await self.home.act("sync", config_entry_id=self.entries[server.name]["entry_id"])
+
+    async def webhook(self, server: Server) -> str:
+        """Return the address that the server sends its events to."""
+        url: str = (await self.home.act("get_webhook", config_entry_id=self.entries[server.name]["entry_id"]))["url"]
+        return url
+
+    async def last_watched(self) -> str | None:
+        """Return the title that the viewer's sensor shows."""
+        states = await self.home.states()
+        shown = next((state["attributes"] for name, state in states.items() if name.endswith("_last_watched")), {})
+        return shown.get("show") or shown.get("title")
+
+    def note(self, act: str, server: Server | None, outcome: str, *, failed: bool = False) -> None:
+        """Add a line to the table."""
+        self.rows.append((act, server.kind if server else "all", outcome if outcome else "yes"))
+        self.failed |= failed
+
+    def print(self) -> None:
+        """Print the table."""
+        widths = [max(len(row[column]) for row in self.rows) for column in (0, 1)]
+        print()
+        for act, server, outcome in self.rows:
+            print(f"  {act:<{widths[0]}}  {server:<{widths[1]}}  {outcome}")
+        print(f"\n{'FAILED' if self.failed else 'All agree.'}", flush=True)
+
+
+def _shows(row: Row, played: bool | None, position: int | None) -> bool:
+    return (played is None or row["played"] == played) and (position is None or abs(row["position"] - position) <= POSITION_TOLERANCE)
+
+
+def disagreeing(states: Mapping[str, Mapping[str, Row]]) -> list[str]:
+    """Return the titles that two servers show differently."""
+    keys = {key for rows in states.values() for key in rows}
+    found = []
+    for key in sorted(keys):
+        rows = [rows[key] for rows in states.values() if key in rows]
+        positions = [row["position"] for row in rows]
+        if len({row["played"] for row in rows}) > 1 or max(positions) - min(positions) > POSITION_TOLERANCE:
+            found.append(key)
+    return found
+
+
+async def run(home: Home, media: Media) -> int:
+    """Check a running demo; 0 when all agree."""
+    return await Check(home, media, await home.entries()).run()

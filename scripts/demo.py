@@ -1,0 +1,127 @@
+"""Start three simulated servers and a real Home Assistant that keeps them in step; with `--check`, prove it and end 0 or 1."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import check
+from .home import PASSWORD, USER, Home, running
+from .media import Media, Server
+
+FORMS = {
+    "plex": ("plex_token", ("token",)),
+    "jellyfin": ("jellyfin_password", ("username", "password")),
+    "emby": ("emby_password", ("username", "password")),
+}
+
+type Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Everything that runs."""
+
+    home: Home
+    media: Media
+
+
+def say(text: str) -> None:
+    """Show progress with the seconds since the start."""
+    print(f"[{time.perf_counter() - STARTED:5.1f} s] {text}", flush=True)
+
+
+STARTED = time.perf_counter()
+
+
+@asynccontextmanager
+async def demo(folder: Path, port: int) -> AsyncIterator[Demo]:
+    """Run everything, set up through the integration's own config flow."""
+    say("starting the simulated servers")
+    async with Media.running() as media:
+        say("starting Home Assistant")
+        async with running(folder, port) as home:
+            entries = await home.entries()
+            for server in media.servers.values():
+                if server.name not in entries:
+                    await add(home, server)
+            await connect(home, media)
+            await settled(home)
+            yield Demo(home, media)
+
+
+async def add(home: Home, server: Server) -> None:
+    """Add a server as a person would, and say what the preview promised."""
+    started = time.perf_counter()
+    menu, fields = FORMS[server.kind]
+    flow = await (await (await home.flow()).choose(server.kind)).choose(menu)
+    await flow.fill(url=server.url, verify_ssl=True, **{name: server.credentials[name] for name in fields})
+    await flow.fill(account=flow.default("account"), viewer=flow.default("viewer"))
+    await flow.fill(**{name: flow.default(name) for name in ("libraries", "direction", "initial_sync")})
+    await flow.fill()
+    say(f"added {server.name} in {time.perf_counter() - started:.1f} s")
+
+
+async def connect(home: Home, media: Media) -> None:
+    """Paste each server's webhook address into it."""
+    entries = await home.entries()
+    for server in media.servers.values():
+        answer = await home.act("get_webhook", config_entry_id=entries[server.name]["entry_id"])
+        await server.send_webhooks_to(answer["url"])
+
+
+async def settled(home: Home) -> None:
+    """Wait until every server was synced and is owed nothing."""
+    async with asyncio.timeout(60):
+        while not all(await _is_settled(home)):
+            await asyncio.sleep(0.2)
+    say("all servers are in step")
+
+
+async def _is_settled(home: Home) -> list[bool]:
+    states = await home.states()
+    pending = [state["state"] == "0" for name, state in states.items() if name.endswith("_pending_writes")]
+    synced = [state["state"] not in ("unknown", "unavailable") for name, state in states.items() if name.endswith("_last_sync")]
+    return [*pending, *synced, len(pending) == len(FORMS)]
+
+
+async def show(demo: Demo) -> None:
+    """Tell what to try, and stay until interrupted."""
+    print(
+        f"\n  Home Assistant  {demo.home.url}   user {USER}, password {PASSWORD}\n"
+        f"  Control page    {demo.media.control}\n\n"
+        "  Mark or play something on one server of the control page and watch the other two follow.\n"
+        "  In Home Assistant: Settings > Devices & services > Plex WatchSync, or the viewer's 'Last watched'.\n"
+        "  Ctrl+C ends everything.\n",
+        flush=True,
+    )
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    await stop.wait()
+
+
+async def main() -> int:
+    """Run the demo or its check."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=8124, help="Home Assistant's port (8124)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep Home Assistant's folder, and go on with it the next time")
+    parser.add_argument("--check", action="store_true", help="act on each server in turn, verify that all agree, end 0 or 1")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="plex_watchsync-") as temporary:
+        async with demo(chosen.keep or Path(temporary), chosen.port) as running_demo:
+            if chosen.check:
+                return await check.run(running_demo.home, running_demo.media)
+            await show(running_demo)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
