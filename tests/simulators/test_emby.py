@@ -14,6 +14,8 @@ from simulators.emby import EmbySimulator
 
 type Json = Any
 
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
 NOW = datetime(2026, 11, 3, 19, 4, 5, 123456, tzinfo=UTC)
 CLIENT = {"X-Emby-Authorization": 'MediaBrowser Client="Test", Device="Shelf", DeviceId="d-1", Version="1"'}
 TITLES = generate(7, films=12, shows=2)
@@ -66,7 +68,7 @@ class Emby:
 
 
 @pytest.fixture
-async def emby(socket_enabled: None) -> AsyncIterator[Emby]:
+async def emby() -> AsyncIterator[Emby]:
     simulator = EmbySimulator("attic", TITLES, {"anna": "secret-anna", "bob": "secret-bob"})
     async with serving(simulator) as url, ClientSession() as session:
         client = Emby(simulator, session, url)
@@ -76,7 +78,11 @@ async def emby(socket_enabled: None) -> AsyncIterator[Emby]:
 
 @pytest.mark.parametrize(
     ("version", "addresses"),
-    [("4.7.14.0", {"LocalAddress", "WanAddress"}), ("4.8.11.0", {"LocalAddress", "WanAddress"}), ("4.9.5.0", {"LocalAddresses", "RemoteAddresses"})],
+    [
+        ("4.7.14.0", {"LocalAddress", "WanAddress"}),
+        ("4.8.11.0", {"LocalAddress", "WanAddress"}),
+        ("4.9.5.0", {"LocalAddresses", "RemoteAddresses"}),
+    ],
 )
 async def test_public_info_names_no_product_and_its_addresses_differ_by_version(emby: Emby, version: str, addresses: set[str]) -> None:
     emby.simulator.version = version
@@ -198,7 +204,13 @@ async def test_the_date_last_saved_for_the_user_moves_when_he_watches_or_unwatch
 async def test_a_mark_without_a_date_happens_once(emby: Emby) -> None:
     emby.simulator.stock("anna", FILM.key, played=False, position=600)
     first = await emby.mark(FILM)
-    assert first == {"PlaybackPositionTicks": 0, "PlayCount": 1, "IsFavorite": False, "LastPlayedDate": "2026-11-03T19:04:05.0000000Z", "Played": True}
+    assert first == {
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 1,
+        "IsFavorite": False,
+        "LastPlayedDate": "2026-11-03T19:04:05.0000000Z",
+        "Played": True,
+    }
     emby.now += timedelta(hours=1)
     assert await emby.mark(FILM) == first
 
@@ -220,7 +232,10 @@ async def test_an_unmark_leaves_nothing_and_may_be_repeated(emby: Emby, method: 
 async def test_a_mark_of_a_series_marks_its_episodes(emby: Emby) -> None:
     series = (await emby.listing(Ids=emby.item(EPISODE)))["Items"][0]["SeriesId"]
     status, answer = await emby.send("POST", f"/Users/{emby.anna}/PlayedItems/{series}")
-    assert (status, answer) == (200, {"UnplayedItemCount": 0, "PlaybackPositionTicks": 0, "PlayCount": 0, "IsFavorite": False, "Played": True})
+    assert (status, answer) == (
+        200,
+        {"UnplayedItemCount": 0, "PlaybackPositionTicks": 0, "PlayCount": 0, "IsFavorite": False, "Played": True},
+    )
     episodes = await emby.get(f"/Shows/{series}/Episodes", UserId=emby.anna)
     assert [row["UserData"]["Played"] for row in episodes["Items"]] == [True] * 8
 
