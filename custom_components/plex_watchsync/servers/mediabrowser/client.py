@@ -40,7 +40,7 @@ from .normalise import (
 )
 
 if TYPE_CHECKING:
-    from .. import Connection
+    from ..connect import Connection
 
 CLIENT = "plex_watchsync"
 

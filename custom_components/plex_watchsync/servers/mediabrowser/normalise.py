@@ -21,9 +21,6 @@ _MIXED = frozenset(MediaKind)
 _LONGEST_FILE = 50
 """Episodes; a wider range is a misread file name (a year, a resolution), no file that holds so many."""
 
-_SHARED_KINDS = frozenset({"tmdbcollection", "tvdbcollection", "tmdbset", "official website", "officialwebsite"})
-"""Provider names whose value belongs to many titles: they would make one item of a whole film series (I3)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -134,8 +131,7 @@ def _library_kinds(view: wire.Item) -> frozenset[MediaKind]:
 def external_ids(item: wire.Item) -> frozenset[str]:
     """Return an item's own external ids."""
     named = (item.get("ProviderIds") or {}).items()
-    ids = (external_id(kind, value) for kind, value in named if value and kind.lower() not in _SHARED_KINDS)
-    return frozenset(filter(None, ids))
+    return frozenset(filter(None, (external_id(kind, value) for kind, value in named if value)))
 
 
 def is_watchable(item: wire.Item) -> bool:
