@@ -1,0 +1,86 @@
+"""The doors: open a server, find out who answers, sign in, read a webhook."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import ClientSession
+
+from ..ports import InboundEvent, InboundRequest, NotAMediaServer, OtherServerKind, ServerIdentity, ServerKind, ServerUser, WatchServer
+from .http import PROBE_TIMEOUT, HttpClient
+from .mediabrowser import EmbyServer, JellyfinServer, headers, parse_emby, parse_jellyfin
+from .mediabrowser import identify as identify_mediabrowser
+from .mediabrowser import log_in as log_in_mediabrowser
+from .plex import PlexServer, parse_plex
+from .plex import identify as identify_plex
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a server as one of its users; `user_id` None: whoever the token belongs to. `device_id` is the account's own (pitfall 39)."""
+
+    kind: ServerKind
+    url: str
+    token: str = field(repr=False)
+    device_id: str
+    user_id: str | None = None
+    verify_ssl: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """What a server gave for a password."""
+
+    token: str = field(repr=False)
+    user: ServerUser
+
+
+_SERVERS: dict[ServerKind, Callable[[ClientSession, Connection, Callable[[], datetime]], WatchServer]] = {
+    ServerKind.PLEX: PlexServer.open,
+    ServerKind.JELLYFIN: JellyfinServer.open,
+    ServerKind.EMBY: EmbyServer.open,
+}
+_WEBHOOKS: dict[ServerKind, Callable[[InboundRequest], InboundEvent]] = {
+    ServerKind.PLEX: parse_plex,
+    ServerKind.JELLYFIN: parse_jellyfin,
+    ServerKind.EMBY: parse_emby,
+}
+
+
+def open_server(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> WatchServer:
+    """Make a client of a connection; sends nothing."""
+    return _SERVERS[connection.kind](session, connection, clock)
+
+
+async def probe(session: ClientSession, url: str, expected: ServerKind, *, verify_ssl: bool) -> ServerIdentity:
+    """Ask who answers at an address.
+
+    Raises CertificateInvalid, ServerUnavailable, ServerTooOld, OtherServerKind for a media server of another kind and NotAMediaServer for anything else.
+    """
+    http = HttpClient(session, url, headers={"Accept": "application/json"}, verify_ssl=verify_ssl, clock=_now, timeout=PROBE_TIMEOUT)
+    families = [identify_plex, identify_mediabrowser]
+    for identify in families if expected is ServerKind.PLEX else reversed(families):
+        if (found := await identify(http)) is not None:
+            break
+    else:
+        message = "no media server answers there"
+        raise NotAMediaServer(message)
+    if found.kind is not expected:
+        message = f"{found.kind} answers there"
+        raise OtherServerKind(message, found.kind)
+    return found
+
+
+async def log_in(session: ClientSession, kind: ServerKind, url: str, username: str, password: str, *, device_id: str, verify_ssl: bool) -> LogIn:
+    """Exchange a password for a token, on Jellyfin and Emby; raises AuthFailed and the rest of `ServerError`."""
+    http = HttpClient(session, url, headers=headers(kind, device_id), verify_ssl=verify_ssl, clock=_now)
+    return LogIn(*await log_in_mediabrowser(http, kind, username, password))
+
+
+def parse_webhook(kind: ServerKind, request: InboundRequest) -> InboundEvent:
+    """Understand a webhook of a kind of server; raises InboundError."""
+    return _WEBHOOKS[kind](request)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

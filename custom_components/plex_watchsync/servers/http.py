@@ -1,0 +1,165 @@
+"""The one way in which servers are asked: bounded, timed out around the body too, and every failure a `ServerError`."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import ClientConnectorCertificateError, ClientConnectorSSLError, ClientError, ClientResponse, ClientSession, ClientTimeout
+
+from ..ports import (
+    AuthFailed,
+    CertificateInvalid,
+    Forbidden,
+    ItemNotFound,
+    RateLimited,
+    ServerError,
+    ServerUnavailable,
+    UnexpectedAnswer,
+)
+
+TIMEOUT = 180.0  # seconds; a freshly scanned Jellyfin takes up to two minutes for a page (server-apis §3.2)
+PROBE_TIMEOUT = 10.0
+READERS = 4  # Plex answers 503 when more ask at once (server-apis §3.1)
+WRITERS = 2
+RETRIES = 2
+LARGE = 1 << 18  # bytes; a larger body is parsed off the event loop
+
+_AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+
+type Json = Any  # what a server says; the shapes are in each server's `wire`
+
+
+def clean_url(text: str) -> str:
+    """Return an address as it is stored: with a scheme, without a trailing slash; raises ValueError."""
+    text = text.strip()
+    url = text if "://" in text else f"http://{text}"
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in {"http", "https"} or not rest.strip("/") or any(mark in rest for mark in " ?#@"):
+        message = "not an address of a web server"
+        raise ValueError(message)
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status of 2xx with its body."""
+
+    status: int
+    body: bytes
+
+
+class HttpClient:
+    """Asks one server."""
+
+    def __init__(
+        self, session: ClientSession, url: str, *, headers: Mapping[str, str], verify_ssl: bool, clock: Callable[[], datetime], timeout: float = TIMEOUT
+    ) -> None:
+        """Ask below `url`, with these headers."""
+        self._session, self._url, self._headers, self._verify_ssl = session, url.rstrip("/"), headers, verify_ssl
+        self._clock, self._timeout = clock, ClientTimeout(total=timeout, sock_connect=PROBE_TIMEOUT)
+        self._readers, self._writers = asyncio.Semaphore(READERS), asyncio.Semaphore(WRITERS)
+        self.skew = timedelta()
+        """By how much the server's clock is ahead of ours (R7), as good as the `Date` header's whole seconds."""
+
+    async def json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None) -> Json:
+        """Ask and return the answer's content, None for an empty one; raises `ServerError`."""
+        answer = await self.ask(method, path, params=params, body=body)
+        if not answer.body.strip():
+            return None
+        try:
+            if len(answer.body) > LARGE:
+                return await asyncio.to_thread(_parsed, answer.body)
+            return _parsed(answer.body)
+        except ValueError:
+            message = f"{method} {path}: the answer is not JSON"
+            raise UnexpectedAnswer(message) from None
+
+    async def ask(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None) -> Answer:
+        """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
+        gate = self._readers if method == "GET" else self._writers
+        async with gate:
+            for attempt in range(RETRIES if method == "GET" else 0):
+                try:
+                    return await self._once(method, path, params, body)
+                except CertificateInvalid, RateLimited:
+                    raise
+                except ServerUnavailable as error:
+                    if error.retry_after is not None:
+                        raise
+                    await asyncio.sleep(0.2 * 2**attempt)
+            return await self._once(method, path, params, body)
+
+    async def _once(self, method: str, path: str, params: Mapping[str, str] | None, body: Json) -> Answer:
+        """Send one request; its address, query and headers may hold secrets and stay out of every message."""
+        asked = f"{method} {path}"
+        try:
+            async with self._session.request(
+                method,
+                self._url + path,
+                params=params,
+                json=body,
+                headers=self._headers,
+                timeout=self._timeout,
+                ssl=self._verify_ssl,
+                allow_redirects=method == "GET",
+            ) as response:
+                content = await response.read()
+        except (ClientConnectorCertificateError, ClientConnectorSSLError) as error:
+            message = f"{asked}: the certificate is not trusted"
+            raise CertificateInvalid(message) from error
+        except TimeoutError:
+            message = f"{asked}: no answer in time"
+            raise ServerUnavailable(message) from None
+        except (ClientError, OSError) as error:
+            message = f"{asked}: {type(error).__name__}"
+            raise ServerUnavailable(message) from None
+        except ValueError:
+            message = f"{asked}: not an address"
+            raise ServerUnavailable(message) from None
+        self._measure_skew(response)
+        failure = self._failure(asked, response)
+        if failure is not None:
+            raise failure
+        return Answer(response.status, content)
+
+    def _measure_skew(self, response: ClientResponse) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError, TypeError):
+            return
+        if theirs.tzinfo is not None:
+            ahead = theirs - self._clock()
+            self.skew = ahead if abs(ahead) > timedelta(seconds=2) else timedelta()
+
+    def _failure(self, asked: str, response: ClientResponse) -> ServerError | None:
+        """Return what a status means; texts of servers are not repeated, they may quote what was sent."""
+        status = response.status
+        message = f"{asked}: {status}"
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimited(message, self._retry_after(response))
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ServerUnavailable(message, self._retry_after(response) if status in _AWAY else None)
+        kinds: dict[int, type[ServerError]] = {401: AuthFailed, 403: Forbidden, 404: ItemNotFound}
+        return kinds.get(status, UnexpectedAnswer)(message)
+
+    def _retry_after(self, response: ClientResponse) -> float | None:
+        """Return the seconds that the server asks for, given as such or as a date."""
+        told = response.headers.get("Retry-After", "").strip()
+        if told.isdecimal():
+            return float(told)
+        try:
+            return max(0.0, (parsedate_to_datetime(told) - self._clock()).total_seconds())
+        except (ValueError, TypeError):
+            return None
+
+
+def _parsed(body: bytes) -> Json:
+    """Parse JSON; Plex may send bytes that are no UTF-8 (server-apis §6)."""
+    return json.loads(body.decode(errors="replace"))

@@ -1,0 +1,218 @@
+"""The calls to a Plex Media Server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from datetime import datetime
+from itertools import batched
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import ClientSession
+
+from ...ports import AuthFailed, Forbidden, ItemNotFound, Library, NotAMediaServer, ServerIdentity, ServerKind, ServerUser, UnexpectedAnswer
+from ...sync.model import MediaKind, Observation, WatchState
+from ...sync.policy import Traits
+from ..http import HttpClient
+from . import wire
+from .normalise import KINDS, MILLISECONDS, SHARED, Times, external_ids, libraries, observation, owner, understood
+
+if TYPE_CHECKING:
+    from .. import Connection
+
+PRODUCT = "plex_watchsync"
+AGENT = "com.plexapp.plugins.library"
+PAGE = 1000
+MOST_IDS = 100
+ROWS_PER_TURN = 250
+MOVIES, SHOWS, EPISODES = "1", "2", "4"  # Plex's numbers of what can be listed
+UNREAD = "Media,Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,Collection,Field"  # six of seven bytes of a row
+ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched (server-apis §4.1)
+
+
+async def identify(http: HttpClient) -> ServerIdentity | None:
+    """Ask who answers, None when it is no Plex; raises ServerUnavailable."""
+    try:
+        answer = await http.json("GET", "/identity")
+        with understood("the identity"):
+            container: wire.Container = answer["MediaContainer"]
+            return ServerIdentity(ServerKind.PLEX, container["machineIdentifier"], "Plex", container["version"])
+    except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
+        return None
+
+
+class PlexServer:
+    """A Plex server as one of its users sees it; implements `ports.WatchServer`."""
+
+    traits = Traits(writes_date=False, unplayed_alone_counts=False)
+
+    def __init__(self, http: HttpClient, user_id: str | None, clock: Callable[[], datetime]) -> None:
+        """Speak with the token that `http` carries."""
+        self._http, self._user_id, self._clock = http, user_id, clock
+        self._shows: dict[str, frozenset[str]] = {}
+        self._runtimes: dict[str, int | None] = {}
+
+    @classmethod
+    def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
+        """Make a server of a connection; sends nothing."""
+        headers = {
+            "Accept": "application/json",
+            "X-Plex-Token": connection.token,
+            "X-Plex-Client-Identifier": connection.device_id,
+            "X-Plex-Product": PRODUCT,
+            "X-Plex-Device-Name": PRODUCT,
+            "X-Plex-Pms-Api-Version": "1.0",
+        }
+        http = HttpClient(session, connection.url, headers=headers, verify_ssl=connection.verify_ssl, clock=clock)
+        return cls(http, connection.user_id, clock)
+
+    async def identity(self) -> ServerIdentity:
+        """Ask the server who it is, and its name, which only those with a token are told; raises NotAMediaServer."""
+        found = await identify(self._http)
+        if found is None:
+            message = "no Plex server answers"
+            raise NotAMediaServer(message)
+        root = await self._container("/")
+        return ServerIdentity(found.kind, found.server_id, root.get("friendlyName") or found.name, found.version)
+
+    async def users(self) -> tuple[ServerUser, ...]:
+        """Return whose token it is: the owner may list the accounts, others may not (server-apis §1.1)."""
+        try:
+            container = await self._container("/accounts")
+        except AuthFailed, Forbidden:
+            await self._container("/library/sections")  # a dead token fails here too
+            return (SHARED,)
+        with understood("the list of accounts"):
+            return (owner(container),)
+
+    async def libraries(self) -> tuple[Library, ...]:
+        """List the libraries with films or shows that the user may see."""
+        container = await self._container("/library/sections")
+        with understood("the list of libraries"):
+            return libraries(container)
+
+    async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield films and episodes page by page; shows first, for episodes have no ids of their show (server-apis §3.1)."""
+        visible = await self.libraries()
+        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
+            message = f"{len(hidden)} of the libraries cannot be seen"
+            raise Forbidden(message)
+        for library in visible:
+            if library.library_id not in libraries:
+                continue
+            shows = MediaKind.EPISODE in library.kinds
+            if shows:
+                async for rows in self._pages(library.library_id, SHOWS):
+                    self._learn_shows(rows)
+            async for rows in self._pages(library.library_id, EPISODES if shows else MOVIES):
+                yield await self._observed(rows, library.library_id)
+
+    async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
+        """Read items anew by id."""
+        rows = await self._by_ids(item_ids)
+        with understood("the answer to a read by id"):
+            rows = [row for row in rows if row["ratingKey"] in item_ids and row.get("type") in KINDS]
+        homes: dict[str, list[wire.Row]] = {}
+        for row in rows:
+            homes.setdefault(str(row.get("librarySectionID", "")), []).append(row)
+        return tuple([one for home, some in homes.items() for one in await self._observed(some, home)])
+
+    async def playing(self) -> frozenset[str]:
+        """Return what the user plays; only the owner may ask, whose id in sessions is 1."""
+        try:
+            container = await self._container("/status/sessions")
+        except AuthFailed, Forbidden:
+            return frozenset()
+        with understood("the list of sessions"):
+            return frozenset(row["ratingKey"] for row in container.get("Metadata", ()) if self._is_mine(row))
+
+    async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
+        """Mark, and then set the position: marking clears it, and no route takes a date (server-apis §4.1)."""
+        position = shown.position
+        if wanted.played and (not shown.played or (position and not wanted.position)):
+            await self._mark("scrobble", item_id)
+            position = 0
+        elif not wanted.played and (shown.played or (position and not wanted.position)):
+            await self._mark("unscrobble", item_id)
+            position = 0
+        if wanted.position and wanted.position != position:
+            await self._set_position(item_id, wanted)
+
+    async def _mark(self, how: str, item_id: str) -> None:
+        await self._http.ask("PUT", f"/:/{how}", params={"identifier": AGENT, "key": item_id})
+
+    async def _set_position(self, item_id: str, wanted: WatchState) -> None:
+        """Report a stop at the position; without the run time Plex ignores it."""
+        if item_id not in self._runtimes:
+            await self.read_items([item_id])
+        if (runtime := self._runtimes.get(item_id)) is None:
+            message = "an item without a run time takes no position"
+            raise UnexpectedAnswer(message)
+        position = min(wanted.position, int(runtime * ALMOST_WATCHED))
+        params = {
+            "ratingKey": item_id,
+            "key": f"/library/metadata/{item_id}",
+            "identifier": AGENT,
+            "state": "stopped",
+            "time": str(position * MILLISECONDS),
+            "duration": str(runtime * MILLISECONDS),
+        }
+        await self._http.ask("POST", "/:/timeline", params=params)
+
+    def _is_mine(self, row: wire.Row) -> bool:
+        return self._user_id is None or str(row.get("User", {}).get("id")) == self._user_id
+
+    async def _container(self, path: str, **params: str) -> wire.Container:
+        answer = await self._http.json("GET", path, params=params)
+        with understood("the answer"):
+            container: wire.Container = answer["MediaContainer"]
+            return container
+
+    async def _pages(self, library: str, number: str) -> AsyncIterator[list[wire.Row]]:
+        """Yield the pages of a listing whose total stays the same, each row once; else raise UnexpectedAnswer (R2)."""
+        seen: set[str] = set()
+        total: int | None = None
+        while total is None or len(seen) < total:
+            page = {"X-Plex-Container-Start": str(len(seen)), "X-Plex-Container-Size": str(PAGE)}
+            query = {"type": number, "includeGuids": "1", "excludeElements": UNREAD, "sort": "addedAt:asc", **page}
+            container = await self._container(f"/library/sections/{library}/all", **query)
+            with understood("a page of the listing"):
+                rows = container.get("Metadata", [])
+                ids, told = {row["ratingKey"] for row in rows}, int(container["totalSize"])
+            total = told if total is None else total
+            fits = total == told and len(seen) + len(ids) <= total and not ids & seen and len(ids) == len(rows)
+            if not fits or (not ids and len(seen) < total):
+                message = f"R2 the listing does not add up: {len(seen)} rows so far, {len(rows)} more, {told} in all"
+                raise UnexpectedAnswer(message)
+            seen |= ids
+            yield rows
+
+    async def _by_ids(self, item_ids: Iterable[str]) -> list[wire.Row]:
+        rows: list[wire.Row] = []
+        for some in batched(sorted(item_ids), MOST_IDS, strict=False):
+            try:
+                container = await self._container(f"/library/metadata/{','.join(some)}", includeGuids="1", excludeElements=UNREAD)
+            except ItemNotFound:  # none of them is there
+                continue
+            home = container.get("librarySectionID")
+            rows += [row if home is None or "librarySectionID" in row else {**row, "librarySectionID": home} for row in container.get("Metadata", ())]
+        return rows
+
+    async def _observed(self, rows: list[wire.Row], home: str) -> tuple[Observation, ...]:
+        await self._read_missing_shows(rows)
+        times = Times(self._clock(), self._http.skew)
+        found: list[Observation] = []
+        for some in batched(rows, ROWS_PER_TURN, strict=False):
+            with understood("a row of the listing"):
+                found += [observation(row, home, self._shows, times) for row in some]
+            await asyncio.sleep(0)
+        self._runtimes.update((one.item_id, one.runtime) for one in found)
+        return tuple(found)
+
+    async def _read_missing_shows(self, rows: Iterable[wire.Row]) -> None:
+        shows = {show for row in rows if (show := row.get("grandparentRatingKey"))}
+        if missing := shows - self._shows.keys():
+            self._learn_shows(await self._by_ids(missing))
+            self._shows.update(dict.fromkeys(missing - self._shows.keys(), frozenset[str]()))
+
+    def _learn_shows(self, rows: Iterable[wire.Row]) -> None:
+        with understood("a row of a show"):
+            self._shows.update((row["ratingKey"], external_ids(row)) for row in rows)

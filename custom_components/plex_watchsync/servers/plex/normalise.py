@@ -1,0 +1,85 @@
+"""From what Plex sends to the words of the sync rules; no clock and no request in here."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ...ports import Library, ServerUser, UnexpectedAnswer
+from ...sync.identity import Guid, episode_keys, movie_keys, parse_guid
+from ...sync.model import Media, MediaKind, Observation, Part, WatchState
+from . import wire
+
+MILLISECONDS = 1000
+OWNER = ServerUser("1", "Owner")
+SHARED = ServerUser("shared", "Shared user")
+"""Somebody whose token may not list the accounts; only plex.tv knows the name."""
+
+KINDS = {"movie": MediaKind.MOVIE, "episode": MediaKind.EPISODE}
+_LIBRARY_KINDS = {"movie": frozenset({MediaKind.MOVIE}), "show": frozenset({MediaKind.EPISODE})}
+
+type Shows = Mapping[str, frozenset[str]]
+"""External ids of shows by rating key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How to read a server's times: `skew` is by how much its clock is ahead, `now` ours (R7)."""
+
+    now: datetime
+    skew: timedelta = timedelta()
+
+    def read(self, seconds: int | None) -> datetime | None:
+        """Return the time on our clock, never in the future."""
+        return None if not seconds else min(datetime.fromtimestamp(int(seconds), UTC) - self.skew, self.now).replace(microsecond=0)
+
+
+@contextmanager
+def understood(what: str) -> Generator[None]:
+    """Turn a shape that is not the documented one into `UnexpectedAnswer`; values never enter the message."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        message = f"{what} is not of the documented shape ({type(error).__name__})"
+        raise UnexpectedAnswer(message) from None
+
+
+def watch_state(row: wire.Row, times: Times) -> WatchState:
+    """Read a record; a date alone is no view: partial plays set it too (server-apis 0.2)."""
+    count = int(row.get("viewCount", 0))
+    return WatchState(count > 0, int(row.get("viewOffset", 0)) // MILLISECONDS, count, times.read(row.get("lastViewedAt")))
+
+
+def observation(row: wire.Row, library: str, shows: Shows, times: Times) -> Observation:
+    """Read a film or an episode."""
+    runtime = row.get("duration")
+    return Observation(row["ratingKey"], library, (_part(row, shows),), watch_state(row, times), runtime and int(runtime) // MILLISECONDS)
+
+
+def external_ids(row: wire.Row) -> frozenset[str]:
+    """Return an item's own external ids: of the new agents' Guid list, and of its guid."""
+    tags = [one for tag in row.get("Guid", ()) for one in parse_guid(tag["id"]).ids]
+    return frozenset(tags) | parse_guid(row.get("guid", "")).ids
+
+
+def libraries(container: wire.Container) -> tuple[Library, ...]:
+    """Name the libraries with films or shows."""
+    found = container.get("Directory", ())
+    return tuple(Library(str(one["key"]), one["title"], _LIBRARY_KINDS[one["type"]]) for one in found if one["type"] in _LIBRARY_KINDS)
+
+
+def owner(container: wire.Container) -> ServerUser:
+    """Name the owner, whose account has the number 1 on every server (server-apis §2)."""
+    names = [account.get("name") for account in container.get("Account", ()) if account.get("id") == int(OWNER.user_id)]
+    return ServerUser(OWNER.user_id, names[0]) if names and names[0] else OWNER
+
+
+def _part(row: wire.Row, shows: Shows) -> Part:
+    kind, own = KINDS[row["type"]], external_ids(row)
+    if kind is MediaKind.MOVIE:
+        return Part(Media(kind, row["title"], row.get("year")), movie_keys(own))
+    season, episode = row.get("parentIndex"), row.get("index")
+    legacy: Guid = parse_guid(row.get("guid", ""))  # names the show, and the numbers by which the agent counts
+    named = parse_guid(row.get("grandparentGuid", "")).ids | shows.get(row.get("grandparentRatingKey", ""), frozenset())
+    keys = episode_keys(own, named, season, episode) | episode_keys((), legacy.show_ids, legacy.season, legacy.episode)
+    return Part(Media(kind, row["title"], row.get("year"), row.get("grandparentTitle"), season, episode), keys)
