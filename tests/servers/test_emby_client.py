@@ -1,6 +1,6 @@
 """The Emby client against the simulated server of each version."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -38,7 +38,7 @@ def simulator(request: pytest.FixtureRequest) -> EmbySimulator:
 
 
 @asynccontextmanager
-async def signed_in(simulator: EmbySimulator, name: str = "bob", password: str = "pb") -> AsyncIterator[EmbyServer]:  # noqa: S107 - a simulated one
+async def signed_in(simulator: EmbySimulator, name: str = "bob", password: str = "pb") -> AsyncGenerator[EmbyServer]:  # noqa: S107 - a simulated one
     """Open the server as one of its users, with pages so small that every listing has several."""
     async with serving(simulator) as url, ClientSession() as session:
         given = await log_in(session, ServerKind.EMBY, url, name, password, device_id=f"device-{name}", verify_ssl=True)

@@ -133,7 +133,8 @@ async def test_identify() -> None:
     found = await identify(Script({"GET /System/Info/Public": info}))  # type: ignore[arg-type]
     assert found is not None
     assert found.kind is ServerKind.JELLYFIN
-    for answer in ([], {}, AuthFailed(""), UnexpectedAnswer(""), ItemNotFound("")):
+    answers: list[Answer] = [[], {}, AuthFailed(""), UnexpectedAnswer(""), ItemNotFound("")]
+    for answer in answers:
         assert await identify(Script({"GET /System/Info/Public": answer})) is None  # type: ignore[arg-type]
     with pytest.raises(ServerUnavailable):
         await identify(Script({"GET /System/Info/Public": ServerUnavailable("")}))  # type: ignore[arg-type]
@@ -403,8 +404,8 @@ async def test_jellyfin_cuts_a_position_at_the_run_time() -> None:
 def emby_item(**data: Any) -> tuple[EmbyServer, Script]:
     """Return an Emby with one item that shows this record."""
     record = {"Played": False, "PlaybackPositionTicks": 0, "PlayCount": 0, "IsFavorite": True} | data
-    item = {"Id": "28", "Type": "Movie", "RunTimeTicks": 60_000_000_000, "UserData": record}
-    done = {
+    item: Answer = {"Id": "28", "Type": "Movie", "RunTimeTicks": 60_000_000_000, "UserData": record}
+    done: dict[str, Answer] = {
         f"POST /emby/Users/{ANNA}/PlayedItems/28": {},
         f"DELETE /emby/Users/{ANNA}/PlayedItems/28": {},
         f"POST /emby/Users/{ANNA}/Items/28/UserData": None,

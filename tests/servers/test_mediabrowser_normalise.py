@@ -123,7 +123,7 @@ def test_ids_that_many_titles_share_are_no_keys() -> None:
 
 def test_a_row_without_a_record_is_not_unplayed() -> None:
     """An API key without a user gets rows without UserData: an error, never an empty state (R2)."""
-    row = {name: value for name, value in rows("emby_movies.json")[0].items() if name != "UserData"}
+    row: Any = {name: value for name, value in rows("emby_movies.json")[0].items() if name != "UserData"}
     with pytest.raises(UnexpectedAnswer, match="KeyError"), understood("a row"):
         observation(row, "films", {}, TIMES)
 
