@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from custom_components.plex_watchsync.sync.identity import episode_keys, movie_keys
 
 from custom_components.plex_watchsync.ports import Library, ServerIdentity, ServerKind, ServerTooOld, ServerUnavailable, UnexpectedAnswer
 from custom_components.plex_watchsync.servers.mediabrowser.normalise import (
@@ -21,6 +20,7 @@ from custom_components.plex_watchsync.servers.mediabrowser.normalise import (
     watch_state,
     watchable_libraries,
 )
+from custom_components.plex_watchsync.sync.identity import episode_keys, movie_keys
 from custom_components.plex_watchsync.sync.model import MediaKind, WatchState
 
 FIXTURES = Path(__file__).parent / "fixtures"
