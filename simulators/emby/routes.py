@@ -214,6 +214,8 @@ class Routes:
     async def _progress(self, request: web.Request, caller: Caller) -> web.Response:
         """Take a report of a session that plays; without one it is a 400 (server-apis §4.3)."""
         body, session = await _body(request), self._server.playback.session(caller)
+        if self._server.faults.read_only:
+            return web.Response(status=204)
         if session.item is None:
             raise web.HTTPBadRequest(text="Session not found.")
         self._server.playback.progress(session, body.get("PositionTicks"), paused=bool(body.get("IsPaused", False)))
@@ -221,7 +223,8 @@ class Routes:
 
     async def _stop(self, request: web.Request, caller: Caller) -> web.Response:
         body = await _body(request)
-        self._server.playback.stop(self._server.playback.session(caller), body.get("PositionTicks"))
+        if not self._server.faults.read_only:
+            self._server.playback.stop(self._server.playback.session(caller), body.get("PositionTicks"))
         return web.Response(status=204)
 
     def _account(self, request: web.Request, caller: Caller) -> Account:

@@ -337,7 +337,11 @@ async def test_a_read_only_server_accepts_writes_and_forgets_them(emby: Emby) ->
     emby.simulator.faults = Faults(read_only=True)
     assert (await emby.mark(FILM))["Played"] is False
     assert await emby.user_data(FILM, Played=True) == 204
-    assert emby.simulator.shown("anna")[0].played is False
+    _, login = await log_in(emby, CLIENT)
+    headers, report = {"X-Emby-Token": login["AccessToken"]}, {"ItemId": emby.item(FILM), "PositionTicks": 6000000000}
+    for call in ("", "/Progress", "/Stopped"):
+        assert (await emby.send("POST", f"/Sessions/Playing{call}", json=report, headers=headers))[0] == 204
+    assert emby.simulator.shown("anna") == EmbySimulator("attic", TITLES, {"anna": "x"}).shown("anna")
 
 
 async def test_a_truncated_page_tells_the_whole_total(emby: Emby) -> None:
