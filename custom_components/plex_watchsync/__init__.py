@@ -15,7 +15,7 @@ from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run
 from .helpers import is_household, server_of
-from .hub import HUB, Hub
+from .hub import HUB, hub_of
 from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, StoreError
 from .services import async_setup_services
 
@@ -26,7 +26,7 @@ HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make the hub and register the actions."""
-    hass.data[HUB] = Hub(hass)
+    hub_of(hass)
     async_setup_services(hass)
     return True
 

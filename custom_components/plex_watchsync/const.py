@@ -13,6 +13,7 @@ HOUSEHOLD: Final = "household"  # the `kind` and the unique id of the one househ
 # Subentries: accounts hang on server entries, viewers on the household entry.
 SUBENTRY_ACCOUNT: Final = "account"
 SUBENTRY_VIEWER: Final = "viewer"
+CONF_ACCOUNT: Final = "account"  # in the flow: the chosen user
 CONF_USER_ID: Final = "user_id"
 CONF_VIEWER: Final = "viewer"  # in an account: the viewer's subentry id
 CONF_LIBRARIES: Final = "libraries"

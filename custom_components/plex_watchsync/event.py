@@ -13,8 +13,8 @@ from .const import SIGNAL_CHANGE, SIGNAL_PLAYBACK
 from .coordinator import WatchSyncConfigEntry
 from .engine.report import Change
 from .entity import ViewerEntity
-from .facts import about, server_name
-from .helpers import utcnow, viewer_subentries
+from .facts import about
+from .helpers import server_name_of, utcnow, viewer_subentries
 from .ports import InboundEvent, Playback
 
 PARALLEL_UPDATES = 0
@@ -52,7 +52,7 @@ class WatchEvent(ViewerEntity, EventEntity):
     def _on_playback(self, account_id: str, event: InboundEvent) -> None:
         if event.playback not in PLAYBACKS or self._is_double(account_id, event.item_id, event.playback):
             return
-        self._trigger_event(event.playback.value, {"server": server_name(self.hass, account_id), "item_id": event.item_id, "position": event.position})
+        self._trigger_event(event.playback.value, {"server": server_name_of(self.hass, account_id), "item_id": event.item_id, "position": event.position})
         self.async_write_ha_state()
 
     def _is_double(self, account_id: str, item_id: str | None, playback: Playback) -> bool:

@@ -4,8 +4,8 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 
-from .const import DOMAIN
 from .engine.report import Change
+from .helpers import server_name_of
 from .sync.identity import ids_of
 
 
@@ -22,12 +22,7 @@ def about(hass: HomeAssistant, change: Change) -> dict[str, Any]:
         "episode": media.episode,
         "ids": ids.own,
         "show_ids": ids.show,
-        "server": server_name(hass, change.account),
+        "server": server_name_of(hass, change.account),
         "time": change.at.isoformat(),
         "position": change.after.position,
     }
-
-
-def server_name(hass: HomeAssistant, account_id: str) -> str | None:
-    """Return the title of the server entry that has this account."""
-    return next((entry.title for entry in hass.config_entries.async_entries(DOMAIN) if account_id in entry.subentries), None)

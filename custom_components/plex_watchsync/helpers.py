@@ -36,6 +36,11 @@ def viewer_subentries(entry: ConfigEntry) -> list[ConfigSubentry]:
     return [subentry for subentry in entry.subentries.values() if subentry.subentry_type == SUBENTRY_VIEWER]
 
 
+def server_name_of(hass: HomeAssistant, account_id: str) -> str | None:
+    """Return the title of the server entry that has this account."""
+    return next((entry.title for entry in hass.config_entries.async_entries(DOMAIN) if account_id in entry.subentries), None)
+
+
 def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None = None) -> WatchServer:
     """Open an entry's server as one of its accounts, or as the credentials that the entry was made with."""
     own = account.data if account else {}

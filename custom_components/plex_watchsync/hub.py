@@ -211,3 +211,8 @@ class Hub:
 
 
 HUB: HassKey[Hub] = HassKey(DOMAIN)
+
+
+def hub_of(hass: HomeAssistant) -> Hub:
+    """Return the hub; a first config flow needs it before anything is set up."""
+    return hass.data.setdefault(HUB, Hub(hass))

@@ -20,8 +20,7 @@ from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.report import Report
 from .engine.run import Run, RunKind
 from .engine.viewer import ViewerSync
-from .facts import server_name
-from .helpers import household_entry, is_household, viewer_subentries
+from .helpers import household_entry, is_household, server_name_of, viewer_subentries
 from .hub import HUB, Hub
 from .ports import ServerError
 
@@ -133,7 +132,7 @@ async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> f
             try:
                 libraries = await viewer.accounts[account_id].server.libraries()
             except ServerError as error:
-                raise _failed(server_name(call.hass, account_id) or account_id, error) from error
+                raise _failed(server_name_of(call.hass, account_id) or account_id, error) from error
             chosen = [one for one in libraries if {one.library_id.casefold(), one.name.casefold()} & wanted]
             found |= {one.library_id for one in chosen}
             names |= {name for one in chosen for name in (one.library_id.casefold(), one.name.casefold())}
@@ -155,7 +154,7 @@ def _answer(hass: HomeAssistant, run: Run, reports: Iterable[Report]) -> Service
         duration += report.duration
         for account, counts in report.counts.items():
             if run.accounts is None or account in run.accounts or any(asdict(counts).values()):
-                title = server_name(hass, account) or account
+                title = server_name_of(hass, account) or account
                 sums = servers.setdefault(title, dict.fromkeys(asdict(counts), 0))
                 for name, count in asdict(counts).items():
                     sums[name] += count
@@ -166,10 +165,10 @@ def _answer(hass: HomeAssistant, run: Run, reports: Iterable[Report]) -> Service
 def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
     """Describe what was agreed, and what was or would be written for it."""
     agreed = [
-        {"kind": change.kind.value, "media": str(change.media), "server": server_name(hass, change.account), "reason": change.reason} for change in report.changes
+        {"kind": change.kind.value, "media": str(change.media), "server": server_name_of(hass, change.account), "reason": change.reason} for change in report.changes
     ]
     writes = [
-        {"kind": write.kind.value, "media": str(write.media), "server": server_name(hass, write.account), "reason": write.reason} for write in report.planned
+        {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason} for write in report.planned
     ]
     return agreed + writes
 

@@ -1,0 +1,153 @@
+"""The forms of the flows, and what a server's error is called in them."""
+
+from collections.abc import Iterable, Mapping
+
+import probatio
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from .const import (
+    CONF_ACCOUNT,
+    CONF_DIRECTION,
+    CONF_FULL_INTERVAL,
+    CONF_IMPORT_INTERVAL,
+    CONF_INITIAL_SYNC,
+    CONF_LIBRARIES,
+    CONF_POSITION_MAX_PERCENT,
+    CONF_POSITION_MIN_SECONDS,
+    CONF_POSITION_TOLERANCE_SECONDS,
+    CONF_SYNC_POSITION,
+    CONF_VIEWER,
+    CONF_WEBHOOK_ENABLED,
+    CONF_WEBHOOK_LOCAL_ONLY,
+    DEFAULT_FULL_INTERVAL,
+    DEFAULT_IMPORT_INTERVAL,
+)
+from .ports import (
+    AuthFailed,
+    CertificateInvalid,
+    Forbidden,
+    Library,
+    NotAMediaServer,
+    OtherServerKind,
+    ServerError,
+    ServerKind,
+    ServerTooOld,
+    ServerUnavailable,
+    ServerUser,
+)
+from .sync.policy import Direction, InitialSync, Policy
+
+TEXT = TextSelector()
+SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+ADDRESS = {
+    probatio.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
+    probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+}
+CREDENTIALS: Mapping[str, Mapping[probatio.Marker, TextSelector]] = {
+    CONF_TOKEN: {probatio.Required(probatio.Secret(CONF_TOKEN)): SECRET},
+    CONF_API_KEY: {probatio.Required(probatio.Secret(CONF_API_KEY)): SECRET},
+    CONF_PASSWORD: {probatio.Required(CONF_USERNAME): TEXT, probatio.Required(probatio.Secret(CONF_PASSWORD)): SECRET},
+}
+"""The fields of each way to sign in, by the field that is secret."""
+
+
+def sign_in(secret: str) -> probatio.Schema:
+    """Ask for an address and what lets us in there."""
+    return probatio.Schema({**ADDRESS, **CREDENTIALS[secret]})
+
+
+def account(users: Iterable[ServerUser], viewers: Iterable[str], *, user: str, viewer: str) -> probatio.Schema:
+    """Ask whose account it is, and who that is."""
+    people = [SelectOptionDict(value=one.user_id, label=one.name) for one in users]
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_ACCOUNT, default=user): SelectSelector(SelectSelectorConfig(options=people, mode=SelectSelectorMode.DROPDOWN)),
+            probatio.Required(CONF_VIEWER, default=viewer): SelectSelector(
+                SelectSelectorConfig(options=sorted({*viewers, viewer}), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+            ),
+        }
+    )
+
+
+def sync(libraries: Iterable[Library], *, chosen: Iterable[str], direction: str, initial_sync: str | None) -> probatio.Schema:
+    """Ask what takes part, and how; `initial_sync` None where the first sync is over."""
+    options = [SelectOptionDict(value=one.library_id, label=one.name) for one in libraries]
+    fields: dict[probatio.Marker, SelectSelector] = {
+        probatio.Required(CONF_LIBRARIES, default=list(chosen)): SelectSelector(SelectSelectorConfig(options=options, multiple=True)),
+        probatio.Required(CONF_DIRECTION, default=direction): _words(Direction, CONF_DIRECTION),
+    }
+    if initial_sync:
+        fields[probatio.Required(CONF_INITIAL_SYNC, default=initial_sync)] = _words(InitialSync, CONF_INITIAL_SYNC)
+    return probatio.Schema(fields)
+
+
+def options_of_server(entry: ConfigEntry) -> probatio.Schema:
+    """Ask how often a server is read, and what of it."""
+    kept = entry.options
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_IMPORT_INTERVAL, default=kept.get(CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL)): _number(5, 1440, "min"),
+            probatio.Required(CONF_FULL_INTERVAL, default=kept.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)): _number(1, 168, "h"),
+            probatio.Required(CONF_SYNC_POSITION, default=kept.get(CONF_SYNC_POSITION, True)): BooleanSelector(),
+            probatio.Required(CONF_WEBHOOK_ENABLED, default=kept.get(CONF_WEBHOOK_ENABLED, True)): BooleanSelector(),
+            probatio.Required(CONF_WEBHOOK_LOCAL_ONLY, default=kept.get(CONF_WEBHOOK_LOCAL_ONLY, True)): BooleanSelector(),
+        }
+    )
+
+
+def options_of_household(entry: ConfigEntry) -> probatio.Schema:
+    """Ask for the thresholds."""
+    kept, usual = entry.options, Policy()
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_POSITION_MIN_SECONDS, default=kept.get(CONF_POSITION_MIN_SECONDS, usual.position_min_seconds)): _number(0, 600, "s"),
+            probatio.Required(CONF_POSITION_MAX_PERCENT, default=kept.get(CONF_POSITION_MAX_PERCENT, usual.position_max_percent)): _number(50, 100, "%"),
+            probatio.Required(CONF_POSITION_TOLERANCE_SECONDS, default=kept.get(CONF_POSITION_TOLERANCE_SECONDS, usual.position_tolerance_seconds)): _number(
+                5, 300, "s"
+            ),
+        }
+    )
+
+
+def told(error: ServerError) -> tuple[str, dict[str, str]]:
+    """Return the key of a server's error in the translations, with its placeholders."""
+    if isinstance(error, OtherServerKind):
+        return "wrong_server_kind", {"found": name_of(error.found)}
+    if isinstance(error, ServerTooOld):
+        return "too_old", {"version": error.version}
+    keys: tuple[tuple[type[ServerError], str], ...] = (
+        (CertificateInvalid, "invalid_certificate"),
+        (ServerUnavailable, "cannot_connect"),
+        (AuthFailed, "invalid_auth"),
+        (Forbidden, "no_rights"),
+        (NotAMediaServer, "not_a_media_server"),
+    )
+    return next((key for kind, key in keys if isinstance(error, kind)), "unexpected_answer"), {}
+
+
+def name_of(kind: ServerKind) -> str:
+    """Return a kind of server as its makers write it."""
+    return kind.value.title()
+
+
+def _words(words: Iterable[str], translation_key: str) -> SelectSelector:
+    return SelectSelector(SelectSelectorConfig(options=[str(word) for word in words], translation_key=translation_key, mode=SelectSelectorMode.LIST))
+
+
+def _number(least: int, most: int, unit: str) -> NumberSelector:
+    return NumberSelector(NumberSelectorConfig(min=least, max=most, step=1, unit_of_measurement=unit, mode=NumberSelectorMode.BOX))
