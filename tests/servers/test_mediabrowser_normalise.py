@@ -56,10 +56,10 @@ def test_instant(text: str | None, at: datetime | None) -> None:
 
 
 def test_times_correct_skew_and_future() -> None:
-    """A clock that is two minutes ahead is set back, and no time lies in the future (R7)."""
+    """A clock that is two minutes ahead is set back; a time in the future stays the same at every reading, and none is written (R7, W8)."""
     ahead = Times(NOW, timedelta(minutes=2))
     assert ahead.read("2026-11-03T19:00:00.9Z") == datetime(2026, 11, 3, 18, 58, tzinfo=UTC)
-    assert ahead.read("2031-01-01T00:00:00Z") == NOW
+    assert ahead.read("2031-01-01T00:00:00Z") == datetime(2030, 12, 31, 23, 58, tzinfo=UTC)
     assert ahead.write(datetime(2031, 1, 1, tzinfo=UTC)) == NOW + timedelta(minutes=2)
 
 
@@ -219,7 +219,8 @@ def test_recorded_records(version: str) -> None:
     files = (RECORDED / f"jellyfin-{version}-recorded").glob("*/*.json")
     states = [watch_state(data, TIMES) for file in files for data in records(json.loads(file.read_text()).get("body"))]
     assert any(state.played and state.position for state in states)
-    assert all(state.position >= 0 and (state.last_played is None or state.last_played <= NOW) for state in states)
+    assert all(state.position >= 0 for state in states)
+    assert any(state.last_played and state.last_played > NOW for state in states)  # kept as they are; cut where they count
 
 
 def records(body: Any) -> list[Any]:

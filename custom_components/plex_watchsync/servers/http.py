@@ -27,6 +27,7 @@ PROBE_TIMEOUT = 10.0
 READERS = 4  # Plex answers 503 when more ask at once (server-apis §3.1)
 WRITERS = 2
 RETRIES = 2
+SKEW_PRECISION = timedelta(seconds=2)
 LARGE = 1 << 18  # bytes; a larger body is parsed off the event loop
 
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
@@ -132,9 +133,10 @@ class HttpClient:
             theirs = parsedate_to_datetime(response.headers["Date"])
         except (KeyError, ValueError, TypeError):
             return
-        if theirs.tzinfo is not None:
-            ahead = theirs - self._clock()
-            self.skew = ahead if abs(ahead) > timedelta(seconds=2) else timedelta()
+        if theirs.tzinfo is not None:  # kept while it moves by less than the header's precision: every date would differ at each reading
+            ahead = timedelta(seconds=round((theirs - self._clock()).total_seconds()))
+            if abs(ahead - self.skew) > SKEW_PRECISION:
+                self.skew = ahead
 
     def _failure(self, asked: str, response: ClientResponse) -> ServerError | None:
         """Return what a status means; texts of servers are not repeated, they may quote what was sent."""

@@ -112,12 +112,12 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     shown, known = seen.state, replica.reading
     if known is None:  # a new account, a new copy, a replaced file (R3, R4)
         return _first_sight(item, replica, seen, account, policy)
+    if _same(shown, known, replica, account, policy):  # nothing happened since we looked, or it was our own write (R1, M3)
+        return Finding("R1 as acknowledged", unchanged=True)
     if seen.unplayed_at is not None and not shown.played and _agreed(item).played and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
-    if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # our own write, or the same act again (M3)
+    if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # a crash after the write, or the same act again (M3)
         return Finding("M3 shows what was to be written")
-    if _same(shown, known, replica, account, policy):  # nothing happened since we looked (R1)
-        return Finding("R1 as acknowledged", unchanged=True)
     if not account.direction.imports:  # this server only receives (W1)
         return Finding("W1 its changes do not count")
     if not shown.played and (known.played or _agreed(item).played):  # the flag is gone: who took it?

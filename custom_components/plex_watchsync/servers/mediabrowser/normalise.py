@@ -30,9 +30,12 @@ class Times:
     skew: timedelta = timedelta()
 
     def read(self, text: str | None) -> datetime | None:
-        """Return the time on our clock, never in the future, in whole seconds: Emby and Plex know no finer ones (W6)."""
+        """Return the time on our clock in whole seconds: Emby and Plex know no finer ones (W6).
+
+        A time in the future is left as it is: cut to now it would look like another view at each reading. It is cut where it counts (R7).
+        """
         at = instant(text)
-        return at and min(at - self.skew, self.now).replace(microsecond=0)
+        return at and (at - self.skew).replace(microsecond=0)
 
     def write(self, at: datetime) -> datetime:
         """Return one of our times on the server's clock, never in its future (W8)."""

@@ -44,9 +44,9 @@ class PlexServer:
 
     traits = Traits(writes_date=False, unplayed_alone_counts=False)
 
-    def __init__(self, http: HttpClient, user_id: str | None, clock: Callable[[], datetime]) -> None:
+    def __init__(self, http: HttpClient, user_id: str | None) -> None:
         """Speak with the token that `http` carries."""
-        self._http, self._user_id, self._clock = http, user_id, clock
+        self._http, self._user_id = http, user_id
         self._shows: dict[str, frozenset[str]] = {}
         self._runtimes: dict[str, int | None] = {}
 
@@ -62,7 +62,7 @@ class PlexServer:
             "X-Plex-Pms-Api-Version": "1.0",
         }
         http = HttpClient(session, connection.url, headers=headers, verify_ssl=connection.verify_ssl, clock=clock)
-        return cls(http, connection.user_id, clock)
+        return cls(http, connection.user_id)
 
     async def identity(self) -> ServerIdentity:
         """Ask the server who it is, and its name, which only those with a token are told; raises NotAMediaServer."""
@@ -198,7 +198,7 @@ class PlexServer:
 
     async def _observed(self, rows: list[wire.Row], home: str) -> tuple[Observation, ...]:
         await self._read_missing_shows(rows)
-        times = Times(self._clock(), self._http.skew)
+        times = Times(self._http.skew)
         found: list[Observation] = []
         for some in batched(rows, ROWS_PER_TURN, strict=False):
             with understood("a row of the listing"):

@@ -24,14 +24,13 @@ type Shows = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How to read a server's times: `skew` is by how much its clock is ahead, `now` ours (R7)."""
+    """How to read a server's times: `skew` is by how much its clock is ahead (R7); what lies in the future is cut where it counts, not here."""
 
-    now: datetime
     skew: timedelta = timedelta()
 
     def read(self, seconds: int | None) -> datetime | None:
-        """Return the time on our clock, never in the future."""
-        return None if not seconds else min(datetime.fromtimestamp(int(seconds), UTC) - self.skew, self.now).replace(microsecond=0)
+        """Return the time on our clock."""
+        return datetime.fromtimestamp(int(seconds), UTC) - self.skew if seconds else None
 
 
 @contextmanager
