@@ -23,9 +23,9 @@ class View:
     play_count: int = 0
 
     @property
-    def rank(self) -> tuple[datetime, bool, datetime, int]:
-        """Its place in the order: later first, played before unplayed."""
-        return (self.at, self.played, self.last_played or NEVER, self.play_count)
+    def rank(self) -> tuple[datetime, bool, bool, datetime, int]:
+        """Its place in the order: later first, played before unplayed, then whatever makes the order total."""
+        return (self.at, self.played, self.last_played is not None, self.last_played or NEVER, self.play_count)
 
 
 @dataclass(frozen=True, slots=True)
