@@ -79,16 +79,14 @@ class Simulator(ABC):
 
     @abstractmethod
     def credentials(self) -> dict[str, str]:
-        """What a person would type into a form: token, api_key, username and password as far as the server has them."""
+        """Return what a person would type into a form: token, api_key, username and password, as far as there are any."""
 
     @abstractmethod
     def shown(self, user: str) -> tuple[Shown, ...]:
-        """What this user sees, one row for each item of the server."""
+        """Return what this user sees, one row for each item of the server."""
 
     @abstractmethod
-    def stock(  # noqa: PLR0913 - the fields of a record
-        self, user: str, key: str, *, played: bool, position: int = 0, count: int = 0, date: datetime | None = None
-    ) -> None:
+    def stock(self, user: str, key: str, *, played: bool, position: int = 0, count: int = 0, date: datetime | None = None) -> None:
         """Put a record in place without any event, as if it had always been there; `position` in seconds, `date` aware UTC.
 
         Raises KeyError for an unknown user or title.
@@ -106,7 +104,7 @@ class Simulator(ABC):
         """Add the server's own routes."""
 
     def application(self) -> web.Application:
-        """The whole server as an aiohttp application."""
+        """Build the whole server as an aiohttp application."""
         app = web.Application(middlewares=[self._misbehave], client_max_size=1 << 24)
         app.router.add_get(f"{CONTROL}/state", self._get_state)
         app.router.add_post(f"{CONTROL}/act", self._post_act)

@@ -45,14 +45,17 @@ class Title:
 
 def generate(seed: int, films: int, shows: int, episodes_per_show: int = 8) -> tuple[Title, ...]:
     """Make `films` films and `shows` series of two seasons."""
-    dice = Random(seed)  # noqa: S311 - demo data, not a secret
+    dice = Random(seed)
     names = list(_names(dice))
-    return (*(_film(number, names[number], dice) for number in range(films)), *_episodes(names[films : films + shows], episodes_per_show, dice))
+    return (
+        *(_film(number, names[number], dice) for number in range(films)),
+        *_episodes(names[films : films + shows], episodes_per_show, dice),
+    )
 
 
 def shelf(titles: tuple[Title, ...], seed: int, share: float) -> tuple[Title, ...]:
-    """The part of the titles that one server has: films one by one, series whole."""
-    dice = Random(seed)  # noqa: S311 - demo data, not a secret
+    """Return the part of the titles that one server has: films one by one, series whole."""
+    dice = Random(seed)
     kept: dict[str, bool] = {}
     for title in titles:
         kept.setdefault(title.show.name if title.show else title.key, dice.random() < share)
@@ -79,4 +82,15 @@ def _episodes(names: list[str], per_show: int, dice: Random) -> Iterator[Title]:
             season, episode = 1 + index // (per_show // 2 or 1), 1 + index % (per_show // 2 or 1)
             ids = {"tvdb": str(5000000 + number * 1000 + index), "imdb": f"tt7{number * 1000 + index:06}"}
             path = f"Shows/{name} ({year})/Season {season:02}/{name} S{season:02}E{episode:02}.mkv"
-            yield Title(f"Part {index + 1}", year, ids, dice.randint(20, 60) * 60, "Shows", path, show, season, episode, premiere=f"{year + season - 1}-03-{episode:02}")
+            yield Title(
+                f"Part {index + 1}",
+                year,
+                ids,
+                dice.randint(20, 60) * 60,
+                "Shows",
+                path,
+                show,
+                season,
+                episode,
+                premiere=f"{year + season - 1}-03-{episode:02}",
+            )

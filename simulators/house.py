@@ -47,7 +47,7 @@ def household(seed: int, films: int, shows: int, now: datetime) -> tuple[Simulat
 
 def stock(servers: tuple[Simulator, ...], titles: tuple[Title, ...], seed: int, now: datetime) -> None:
     """Tell each server of a part of what the viewer watched."""
-    dice = Random(seed)  # noqa: S311 - demo data, not a secret
+    dice = Random(seed)
     shelves = [(server, {title.key for title in server.titles}) for server in servers]
     for title in titles:
         watched = _history(title, dice, now)

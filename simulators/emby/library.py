@@ -142,7 +142,7 @@ class Library:
             self._children[item.parent.item_id].append(item)
         return item
 
-    def _folder(  # noqa: PLR0913, PLR0917 - the fields of a folder
+    def _folder(  # noqa: PLR0917 - the fields of a folder
         self,
         path: tuple[str, ...],
         kind: Kind,

@@ -34,9 +34,7 @@ class _Listener:
 class Sockets:
     """Every listener of the server; a listener that is silent for `silence` seconds is cut off."""
 
-    def __init__(
-        self, unplugged: Callable[[], bool], record: Callable[[str, str], Json | None], sessions: Callable[[Caller], list[Json]]
-    ) -> None:
+    def __init__(self, unplugged: Callable[[], bool], record: Callable[[str, str], Json | None], sessions: Callable[[Caller], list[Json]]) -> None:
         """Push records, as `record` writes them for a user and an item, `delay` seconds after they changed."""
         self.delay = 0.5
         self.silence = 30.0

@@ -58,9 +58,7 @@ async def test_titles_stand_side_by_side(control: TestClient[Any, Any], servers:
     assert answer["counts"] == {"one": {"titles": 2, "watched": 1}, "two": {"titles": 2, "watched": 0}}
 
 
-async def test_titles_are_searched_limited_and_narrowed_to_differences(
-    control: TestClient[Any, Any], servers: dict[str, EmbySimulator]
-) -> None:
+async def test_titles_are_searched_limited_and_narrowed_to_differences(control: TestClient[Any, Any], servers: dict[str, EmbySimulator]) -> None:
     servers["two"].stock("anna", SECOND, played=False, position=600)
     assert [title["key"] for title in (await titles(control, search=THIRD.upper()))["titles"]] == [THIRD]
     assert [title["key"] for title in (await titles(control, limit="1"))["titles"]] == [FIRST]

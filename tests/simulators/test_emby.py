@@ -28,6 +28,7 @@ class Emby:
     """A simulator, its address and a client of it that holds the API key."""
 
     def __init__(self, simulator: EmbySimulator, session: ClientSession, url: str) -> None:
+        """Speak with this server."""
         self.simulator = simulator
         self.session = session
         self.url = url
@@ -97,7 +98,7 @@ async def test_the_prefix_is_optional(emby: Emby) -> None:
         assert await answer.json() == await emby.get("/System/Info/Public")
 
 
-async def log_in(emby: Emby, headers: dict[str, str], password: str = "secret-anna") -> tuple[int, Json]:  # noqa: S107 - invented
+async def log_in(emby: Emby, headers: dict[str, str], password: str = "secret-anna") -> tuple[int, Json]:
     return await emby.send("POST", "/Users/AuthenticateByName", json={"Username": "anna", "Pw": password}, headers=headers)
 
 
@@ -258,9 +259,7 @@ async def test_a_favourite_is_kept_only_when_it_is_sent_along(emby: Emby) -> Non
     assert (await emby.truth(FILM))["IsFavorite"] is False
 
 
-@pytest.mark.parametrize(
-    ("share", "played", "kept"), [(0.01, False, False), (0.5, False, True), (0.89, False, True), (0.91, True, False), (1.0, True, False)]
-)
+@pytest.mark.parametrize(("share", "played", "kept"), [(0.01, False, False), (0.5, False, True), (0.89, False, True), (0.91, True, False), (1.0, True, False)])
 async def test_where_a_player_stops_decides(emby: Emby, share: float, played: bool, kept: bool) -> None:
     at = int(FILM.runtime * share)
     await emby.simulator.act("anna", FILM.key, Act.STOP, at)

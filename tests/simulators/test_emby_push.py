@@ -27,6 +27,7 @@ class Ear:
     """Something that webhooks are sent to."""
 
     def __init__(self) -> None:
+        """Start without having heard anything."""
         self.heard: list[tuple[str, Json]] = []
         self._more = asyncio.Condition()
 
