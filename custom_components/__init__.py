@@ -1,0 +1,1 @@
+"""Makes the integration importable where Home Assistant looks for it."""

@@ -83,14 +83,16 @@ class Check:
         differing = disagreeing(await self.media.states())
         self.note("titles that the servers disagree on", None, ", ".join(differing) or "none", failed=bool(differing))
 
-    async def wait(self, act: str, server: Server, key: str, doing: Any, *, played: bool | None = None, position: int | None = None, on: tuple[Server, ...] = ()) -> None:
+    async def wait(
+        self, act: str, server: Server, key: str, doing: Any, *, played: bool | None = None, position: int | None = None, on: tuple[Server, ...] = ()
+    ) -> None:
         """Do something, and measure until the others, or those named, show it."""
         others = on or tuple(one for one in self.media.servers.values() if one is not server)
         started = time.perf_counter()
         await doing
         try:
             async with asyncio.timeout(LONGEST):
-                while not all([_shows((await one.rows())[key], played, position) for one in others]):
+                while not all([_shows((await one.rows())[key], played=played, position=position) for one in others]):
                     await asyncio.sleep(0.05)
         except TimeoutError:
             self.note(act, server, f"not within {LONGEST:.0f} s: {key}", failed=True)
@@ -112,12 +114,13 @@ class Check:
     async def last_watched(self) -> str | None:
         """Return the title that the viewer's sensor shows."""
         states = await self.home.states()
-        shown = next((state["attributes"] for name, state in states.items() if name.endswith("_last_watched")), {})
-        return shown.get("show") or shown.get("title")
+        shown: Json = next((state["attributes"] for name, state in states.items() if name.endswith("_last_watched")), {})
+        name: str | None = shown.get("show") or shown.get("title")
+        return name
 
     def note(self, act: str, server: Server | None, outcome: str, *, failed: bool = False) -> None:
         """Add a line to the table."""
-        self.rows.append((act, server.kind if server else "all", outcome if outcome else "yes"))
+        self.rows.append((act, server.kind if server else "all", outcome or "yes"))
         self.failed |= failed
 
     def print(self) -> None:
@@ -129,7 +132,7 @@ class Check:
         print(f"\n{'FAILED' if self.failed else 'All agree.'}", flush=True)
 
 
-def _shows(row: Row, played: bool | None, position: int | None) -> bool:
+def _shows(row: Row, *, played: bool | None, position: int | None) -> bool:
     return (played is None or row["played"] == played) and (position is None or abs(row["position"] - position) <= POSITION_TOLERANCE)
 
 

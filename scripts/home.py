@@ -114,7 +114,7 @@ class Home:
                 async with self.session.get(f"{self.url}/api/onboarding") as answer:
                     return answer.status in (200, 404)
             return bool((await self.ask("GET", "/api/config"))["state"] == "RUNNING")
-        except (aiohttp.ClientError, HomeError):
+        except aiohttp.ClientError, HomeError:
             return False
 
     async def onboard(self) -> None:

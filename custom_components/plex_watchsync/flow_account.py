@@ -53,7 +53,9 @@ class Draft:
         """The connection for the chosen user; one who did not sign in himself gets a device of his own (pitfall 39)."""
         assert self.user is not None
         own = self.signed_in is None or self.user.user_id == self.signed_in.user_id
-        return replace(self.connection, user_id=self.user.user_id, device_id=self.connection.device_id if own else f"{self.connection.device_id}-{self.user.user_id}")
+        return replace(
+            self.connection, user_id=self.user.user_id, device_id=self.connection.device_id if own else f"{self.connection.device_id}-{self.user.user_id}"
+        )
 
 
 class AccountSteps[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):

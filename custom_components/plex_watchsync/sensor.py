@@ -13,7 +13,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SIGNAL_REPORT
-from .coordinator import ServerCoordinator, ServerData, Status, WatchSyncConfigEntry
+from .coordinator import ServerData, Status, WatchSyncConfigEntry
 from .engine.report import Change, Report
 from .entity import ServerEntity, ServerStateEntity, ViewerEntity
 from .facts import about

@@ -137,7 +137,9 @@ async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> f
             found |= {one.library_id for one in chosen}
             names |= {name for one in chosen for name in (one.library_id.casefold(), one.name.casefold())}
     if unknown := wanted - names:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="unknown_library", translation_placeholders={"library": ", ".join(sorted(unknown))})
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="unknown_library", translation_placeholders={"library": ", ".join(sorted(unknown))}
+        )
     return frozenset(found)
 
 
@@ -165,7 +167,8 @@ def _answer(hass: HomeAssistant, run: Run, reports: Iterable[Report]) -> Service
 def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
     """Describe what was agreed, and what was or would be written for it."""
     agreed = [
-        {"kind": change.kind.value, "media": str(change.media), "server": server_name_of(hass, change.account), "reason": change.reason} for change in report.changes
+        {"kind": change.kind.value, "media": str(change.media), "server": server_name_of(hass, change.account), "reason": change.reason}
+        for change in report.changes
     ]
     writes = [
         {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason} for write in report.planned

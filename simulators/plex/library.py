@@ -96,15 +96,44 @@ class Library:
     def _film(self, title: Title, section: Section) -> Item:
         guid = f"com.plexapp.agents.imdb://{title.ids.get('imdb', 'tt0')}?lang=en" if self.legacy else _guid("movie", title.key)
         return Item(
-            self._next(), MOVIE, title.name, guid, title.ids, section, self._added_at, title.year, None, title.runtime * 1000, title.path, title.premiere, source=title
+            self._next(),
+            MOVIE,
+            title.name,
+            guid,
+            title.ids,
+            section,
+            self._added_at,
+            title.year,
+            None,
+            title.runtime * 1000,
+            title.path,
+            title.premiere,
+            source=title,
         )
 
     def _episode(self, title: Title, show: Show, number: int, section: Section) -> Item:
         season = self._season(show, title.season or 0, section)
-        guid = f"com.plexapp.agents.thetvdb://{show.ids.get('tvdb', '0')}/{title.season}/{number}?lang=en" if self.legacy else _guid("episode", f"{title.key}{number}")
+        guid = (
+            f"com.plexapp.agents.thetvdb://{show.ids.get('tvdb', '0')}/{title.season}/{number}?lang=en"
+            if self.legacy
+            else _guid("episode", f"{title.key}{number}")
+        )
         ids = title.ids if title.last_episode is None or number == title.episode else {}
         item = Item(
-            self._next(), EPISODE, title.name, guid, ids, section, self._added_at, title.year, number, title.runtime * 1000, title.path, title.premiere, season, title
+            self._next(),
+            EPISODE,
+            title.name,
+            guid,
+            ids,
+            section,
+            self._added_at,
+            title.year,
+            number,
+            title.runtime * 1000,
+            title.path,
+            title.premiere,
+            season,
+            title,
         )
         season.children.append(item)
         return item
@@ -113,7 +142,9 @@ class Library:
         parent = self._show(show, section)
         known = next((season for season in parent.children if season.index == number), None)
         if known is None:
-            known = Item(self._next(), SEASON, f"Season {number}", _guid("season", f"{show.name}{number}"), {}, section, self._added_at, index=number, parent=parent)
+            known = Item(
+                self._next(), SEASON, f"Season {number}", _guid("season", f"{show.name}{number}"), {}, section, self._added_at, index=number, parent=parent
+            )
             parent.children.append(known)
             self._shelve(known)
         return known

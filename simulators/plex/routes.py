@@ -17,7 +17,14 @@ type Asked = Callable[[web.Request, Account], Awaitable[web.Response]]
 
 MOST_AT_ONCE = 16
 FIRST_WITH_TRIMMING = (1, 41, 9)
-OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {">>": operator.gt, "<<": operator.lt, ">": operator.ge, "<": operator.le, "!": operator.ne, "": operator.eq}
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">>": operator.gt,
+    "<<": operator.lt,
+    ">": operator.ge,
+    "<": operator.le,
+    "!": operator.ne,
+    "": operator.eq,
+}
 FIELDS = {"viewCount", "lastViewedAt", "addedAt", "updatedAt", "viewOffset", "year"}
 
 
@@ -229,7 +236,8 @@ class Routes:
             self._server.report(account, item, player, query.get("state", "stopped"), int(query.get("time", 0)))
         record = self._server.records.of(account.account_id, item)
         return answer(
-            request, {"size": 0, "playbackState": query.get("state", "stopped"), "skipCount": record.skips, "viewCount": record.views, "viewOffset": record.offset}
+            request,
+            {"size": 0, "playbackState": query.get("state", "stopped"), "skipCount": record.skips, "viewCount": record.views, "viewOffset": record.offset},
         )
 
     async def _progress(self, request: web.Request, account: Account) -> web.Response:

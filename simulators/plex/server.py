@@ -61,9 +61,7 @@ class PlexSimulator(Simulator):
         super().__init__(name, titles, clock=clock)
         self.version = version
         self.machine_identifier = f"{zlib.crc32(name.encode()):08x}" * 5
-        self.accounts = {
-            user: Account(OWNER if number == 0 else FIRST_OTHER + number, user, token) for number, (user, token) in enumerate(users.items())
-        }
+        self.accounts = {user: Account(OWNER if number == 0 else FIRST_OTHER + number, user, token) for number, (user, token) in enumerate(users.items())}
         self.library = Library(titles, legacy=legacy, added_at=int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()))
         self.records = Records()
         self.sessions: dict[tuple[int, str], Session] = {}

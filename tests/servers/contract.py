@@ -1,6 +1,6 @@
 """What every media server's client must do, whichever server it is: one class, run against each simulator."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -69,7 +69,11 @@ class WatchServerContract:
     """Subclasses say how to make the simulator."""
 
     kind: ServerKind
-    make: Callable[[], Simulator]
+
+    @classmethod
+    def make(cls) -> Simulator:
+        """Make the simulator."""
+        raise NotImplementedError
 
     @pytest.fixture
     async def place(self, socket_enabled: None) -> AsyncIterator[Place]:
@@ -80,7 +84,7 @@ class WatchServerContract:
     @asynccontextmanager
     async def placed(self) -> AsyncIterator[Place]:
         """Serve the simulator and sign in as anna."""
-        simulator = type(self).make()
+        simulator = self.make()
         async with serving(simulator) as url, aiohttp.ClientSession() as session:
             yield Place(simulator, url, session, await self.sign_in(simulator, url, session))
 
@@ -263,7 +267,7 @@ class WatchServerContract:
                 await probe(session, "http://127.0.0.1:9", self.kind, verify_ssl=True)
 
     async def test_plain_text_where_tls_is_expected(self, place: Place) -> None:
-        """https at a port that speaks http."""
+        """TLS at a port that speaks none."""
         with pytest.raises((CertificateInvalid, ServerUnavailable)):
             await probe(place.session, place.url.replace("http:", "https:"), self.kind, verify_ssl=True)
 

@@ -19,6 +19,7 @@ class TestEmby49(WatchServerContract):
     version = "4.9.5.0"
 
     @classmethod
+    @override
     def make(cls) -> Simulator:
         """Make the simulator."""
         return EmbySimulator("Emby Cellar", TITLES, {"anna": SECRET, "ben": "ben-secret"}, version=cls.version)

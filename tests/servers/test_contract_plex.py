@@ -17,8 +17,9 @@ class TestPlex(WatchServerContract):
 
     kind = ServerKind.PLEX
 
-    @staticmethod
-    def make() -> Simulator:
+    @classmethod
+    @override
+    def make(cls) -> Simulator:
         """Make the simulator."""
         return PlexSimulator("Plex Study", TITLES, {"anna": SECRET, "ben": "ben-secret"})
 

@@ -66,9 +66,7 @@ class Replay:
             rows = [row for row in rows if row["Id"] in asked["ids"].split(",")]
         else:
             [first] = [view["Id"] for view in self.step("views-anna")["Items"] if view["Name"] == "Movies"]
-            rows = [
-                row for row in rows if row["Type"] == asked["includeItemTypes"] and (row["Type"] != "Movie" or asked["parentId"] == first)
-            ]
+            rows = [row for row in rows if row["Type"] == asked["includeItemTypes"] and (row["Type"] != "Movie" or asked["parentId"] == first)]
         start, limit = int(asked.get("startIndex", 0)), int(asked.get("limit", len(rows)))
         return web.json_response({"Items": rows[start : start + limit], "TotalRecordCount": len(rows), "StartIndex": start})
 
@@ -122,9 +120,7 @@ async def test_from_log_in_to_write(replay: Replay) -> None:
         assert {len(one.parts) for one in found} == {1, 2}
         film = next(one for one in found if one.item_id in replay.movies)
         assert await server.read_items([film.item_id, "f" * 32]) == (film,)
-        await server.write(
-            film.item_id, WatchState(played=True, play_count=3, last_played=datetime(2018, 7, 6, 5, 4, 3, tzinfo=UTC)), film.state
-        )
+        await server.write(film.item_id, WatchState(played=True, play_count=3, last_played=datetime(2018, 7, 6, 5, 4, 3, tzinfo=UTC)), film.state)
         assert replay.bodies[-1] == {"Played": True, "PlayCount": 3, "LastPlayedDate": "2018-07-06T05:04:03Z", "PlaybackPositionTicks": 0}
         [bob] = {row["UserId"] for row in replay.step("bob-opens-by-mistake-sessions") if row.get("NowPlayingItem")}
         assert await server.playing() == frozenset()

@@ -120,8 +120,7 @@ async def listed(server: JellyfinServer | EmbyServer, libraries: Collection[str]
 def test_jellyfin_gets_one_header_with_encoded_values() -> None:
     """From 12.0 on every other header is ignored; a quote or comma in a value must not end it (server-apis §1.2)."""
     assert headers(ServerKind.JELLYFIN, 'a "b", c', "t/1") == {
-        "Authorization": 'MediaBrowser Client="plex_watchsync", Device="plex_watchsync", '
-        'DeviceId="a%20%22b%22%2C%20c", Version="1", Token="t%2F1"'
+        "Authorization": 'MediaBrowser Client="plex_watchsync", Device="plex_watchsync", DeviceId="a%20%22b%22%2C%20c", Version="1", Token="t%2F1"'
     }
     assert headers(ServerKind.EMBY, "d", "t")["X-Emby-Token"] == "t"
     assert "Token" not in headers(ServerKind.EMBY, "d")["X-Emby-Authorization"]

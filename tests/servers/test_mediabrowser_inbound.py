@@ -240,9 +240,7 @@ def test_recorded_jellyfin_templates() -> None:
 
 
 @recorded
-@pytest.mark.parametrize(
-    "name", ["jxxghp__MoviePilot/emby_webhook_00_L716_playback.stop.json", "leepeuker__movary/emby-scrobble_00_L6_playback.stop.json"]
-)
+@pytest.mark.parametrize("name", ["jxxghp__MoviePilot/emby_webhook_00_L716_playback.stop.json", "leepeuker__movary/emby-scrobble_00_L6_playback.stop.json"])
 def test_recorded_emby_stops(name: str) -> None:
     """Stops of 4.7, as multipart."""
     data = (RECORDED / name).read_bytes()

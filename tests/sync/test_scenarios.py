@@ -71,7 +71,7 @@ class Stage:
     @property
     def item(self) -> Item:
         """The item as it was agreed on; every replica with a `known` reading stands for that, unless it is `owed`."""
-        agreed = self.words.get("agreed")
+        agreed: str | None = self.words.get("agreed")
         replicas = {replica_id(name): self._replica(words) for name, words in self.servers.items()}
         claims = claimed(state(agreed), moment(self.words.get("agreed_at", "2026-01-01"))) if agreed else Claims()
         return Item("film", Media(MediaKind.MOVIE, "Film"), KEYS, claims, 2 if agreed else 0, replicas)
@@ -80,10 +80,10 @@ class Stage:
         if "known" not in words:
             return Replica(KEYS, "films")
         revision = 1 if words.get("owed") else 2 if self.words.get("agreed") else 0
-        return Replica(KEYS, "films", reading=state(words["known"]), at=moment(words.get("read", "2026-05-01")), revision=revision)
+        return Replica(KEYS, "films", reading=state(str(words["known"])), at=moment(words.get("read", "2026-05-01")), revision=revision)
 
     def sightings(self, *, second: bool) -> dict[ReplicaId, Sighting]:
-        """What is seen now, or at the second read."""
+        """Return what is seen now, or at the second read."""
         return {replica_id(name): self._sighting(words, second=second) for name, words in self.servers.items() if "seen" in words}
 
     def _sighting(self, words: Words, *, second: bool) -> Sighting:
@@ -153,4 +153,4 @@ def test_a_show_watched_in_part_is_not_watched_whole() -> None:
         part = Part(Media(MediaKind.EPISODE, f"Part {number}", show="Show", season=1, episode=number), frozenset({f"show/tvdb/7/1/{number}"}))
         attach(baseline, "plex", Observation(f"{number}", "shows", (part,), WatchState(played=number == 1, play_count=1)))
     assert len(baseline) == 2
-    assert NEVER < NOW - timedelta(days=1)
+    assert NOW - timedelta(days=1) > NEVER

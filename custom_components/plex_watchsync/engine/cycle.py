@@ -63,7 +63,9 @@ class Cycle:
         return Write(operation.replica.account, operation.replica.item, items[0].media, operation.kind, operation.reason)
 
     def _operation(self, replica_id: ReplicaId) -> Operation | None:
-        if replica_id.account not in self.accounts or (self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts):
+        if replica_id.account not in self.accounts or (
+            self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts
+        ):
             return None
         return plan(self.baseline.of_replica(replica_id), replica_id, self.policy)
 

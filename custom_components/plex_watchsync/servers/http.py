@@ -131,7 +131,7 @@ class HttpClient:
     def _measure_skew(self, response: ClientResponse) -> None:
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError, TypeError):
+        except KeyError, ValueError, TypeError:
             return
         if theirs.tzinfo is not None:  # kept while it moves by less than the header's precision: every date would differ at each reading
             ahead = timedelta(seconds=round((theirs - self._clock()).total_seconds()))
@@ -158,7 +158,7 @@ class HttpClient:
             return float(told)
         try:
             return max(0.0, (parsedate_to_datetime(told) - self._clock()).total_seconds())
-        except (ValueError, TypeError):
+        except ValueError, TypeError:
             return None
 
 

@@ -30,7 +30,7 @@ def json_object(request: InboundRequest) -> Mapping[str, Any]:
     _limit(len(request.body))
     try:
         found = json.loads(request.body.decode(errors="replace"))
-    except (ValueError, RecursionError):
+    except ValueError, RecursionError:
         message = "the body is not JSON"
         raise InboundError(message) from None
     if not isinstance(found, dict):

@@ -111,7 +111,7 @@ def _legacy(agent: str, part: str | None, path: str) -> Guid:
     one = _legacy_id(agent if agent not in {"custom", "nfo"} else part or "", name)
     if one is None:
         return NO_GUID
-    if len(numbers) >= 2 and all(re.fullmatch(r"[0-9]+", number) for number in numbers[:2]):  # noqa: PLR2004 - season and episode
+    if len(numbers) >= 2 and all(re.fullmatch(r"[0-9]+", number) for number in numbers[:2]):
         return Guid(show_ids=frozenset({one}), season=int(numbers[0]), episode=int(numbers[1]))
     return NO_GUID if numbers else Guid(frozenset({one}))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 
 class MediaKind(StrEnum):
@@ -24,6 +24,7 @@ class Media:
     season: int | None = None
     episode: int | None = None
 
+    @override
     def __str__(self) -> str:
         """Name it in one line: `Arrival (2016)`, `Breaking Bad S01E02 Cat's in the Bag...`."""
         if self.kind is MediaKind.MOVIE:

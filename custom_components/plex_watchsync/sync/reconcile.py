@@ -202,7 +202,9 @@ def _position(replica: Replica, seen: Sighting, account: AccountPolicy, policy: 
 
 def _same(shown: WatchState, known: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
     """Whether nothing happened that matters since the acknowledged reading."""
-    return shows(shown, known, policy, position=has_position(replica, account)) and shown.last_played == known.last_played and shown.play_count == known.play_count
+    return (
+        shows(shown, known, policy, position=has_position(replica, account)) and shown.last_played == known.last_played and shown.play_count == known.play_count
+    )
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
@@ -258,7 +260,9 @@ def _settled(item: Item, replica_id: ReplicaId, replica: Replica, policy: Policy
 
 def _overruled(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Item:
     """Agree on *unwatched* where a server that is to be filled shows what nobody else has (G1)."""
-    filled = {known for known in sightings if policy.accounts[known.account].first_sync and policy.accounts[known.account].initial_sync is InitialSync.FILL_SERVER}
+    filled = {
+        known for known in sightings if policy.accounts[known.account].first_sync and policy.accounts[known.account].initial_sync is InitialSync.FILL_SERVER
+    }
     differs = any(sightings[known].state.played or sightings[known].state.position for known in filled)
     if item.claims != NO_CLAIMS or not differs or not item.replicas.keys() - filled:
         return item

@@ -190,9 +190,7 @@ class MediaBrowserServer(ABC):
         except Forbidden:
             return frozenset()
         with understood("the list of sessions"):
-            return frozenset(
-                item["Id"] for session in sessions if self._is_mine(session, user) and (item := session.get("NowPlayingItem")) is not None
-            )
+            return frozenset(item["Id"] for session in sessions if self._is_mine(session, user) and (item := session.get("NowPlayingItem")) is not None)
 
     def _is_mine(self, session: wire.Session, user: str) -> bool:
         present = {session.get("UserId"), *(other["UserId"] for other in session.get("AdditionalUsers") or ())}
