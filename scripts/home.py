@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import aiohttp
 ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "demo", "watch-together"  # shown to whoever starts the demo
 START_TIMEOUT = 120.0
+ONBOARDING_VERSION = 4
 
 CONFIGURATION = """\
 # Not default_config: that opens multicast sockets on every interface and calls the internet.
@@ -39,6 +40,7 @@ script: {}
 logger:
   default: warning
   logs:
+    homeassistant.components.camera.img_util: critical
     custom_components.plex_watchsync: info
 """
 
@@ -79,6 +81,8 @@ class Home:
         component.symlink_to(ROOT / "custom_components" / "plex_watchsync")
         (self.folder / "configuration.yaml").write_text(CONFIGURATION)
         _write_store(storage / "core.network", "core.network", {"configured_adapters": ["lo"]})
+        if not (storage / "onboarding").exists():  # done by hand, the other steps would add integrations that call the internet
+            _write_store(storage / "onboarding", "onboarding", {"done": ["core_config", "analytics", "integration"]}, ONBOARDING_VERSION)
         # `http:` in YAML would be a five-minute trial that reverts to all interfaces (pitfall 34)
         stable: dict[str, Json] = {"server_host": ["127.0.0.1"], "server_port": self.port, "use_x_frame_options": True} | HTTP_DEFAULTS
         _write_store(storage / "http", "http", {"stable": stable, "pending": None, "yaml_migration_done": True}, _http_store_version())
@@ -86,6 +90,7 @@ class Home:
     async def start(self) -> None:
         """Start the process and wait until it has set everything up; raises `HomeError`."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # else every start takes twice as long
+        environment["PYTHONPATH"] = str(ROOT / "scripts" / "voiceless")
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "homeassistant", "-c", str(self.folder), "--skip-pip", stdout=log, stderr=log, env=environment
@@ -126,9 +131,6 @@ class Home:
         else:
             user = {"client_id": self._client, "name": "Demo", "username": USER, "password": PASSWORD, "language": "en"}
             await self._take_token((await self.ask("POST", "/api/onboarding/users", user))["auth_code"])
-        bodies: Mapping[str, Json] = {"core_config": None, "analytics": None, "integration": {"client_id": self._client, "redirect_uri": self._client}}
-        for step in (step for step in bodies if steps.get(step) is False):
-            await self.ask("POST", f"/api/onboarding/{step}", bodies[step])
         self.token = await self.command("auth/long_lived_access_token", client_name=os.urandom(4).hex(), lifespan=30)
 
     async def _log_in(self) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 from homeassistant.config_entries import SOURCE_SYSTEM, ConfigSubentry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowHandler, FlowResult
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.data_entry_flow import FlowResult
 
 from . import flow_forms as forms
 from .const import (
@@ -27,44 +28,34 @@ from .const import (
 )
 from .engine.report import Report
 from .engine.run import Account
-from .helpers import household_entry, server_name_of, utcnow, viewer_subentries
+from .flow_sign_in import Access, AskingSteps, opened
+from .helpers import household_entry, server_name_of, viewer_subentries
 from .hub import hub_of
-from .ports import Library, ServerError, ServerUser, StoreError, WatchServer
-from .servers import Connection, open_server
+from .ports import Library, ServerUser
+from .servers import Connection
 from .sync.plan import WriteKind
 from .sync.policy import AccountPolicy, Direction, InitialSync
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """What is known of an account while it is set up; `own` when the connection's token is this user's and nobody else's."""
+    """An account that is being set up; `own` when the connection's token is this user's rather than the entry's."""
 
-    title: str
+    user: ServerUser
+    viewer: str
     connection: Connection
-    signed_in: ServerUser | None = None
-    users: tuple[ServerUser, ...] = ()
+    own: bool
     libraries: tuple[Library, ...] = ()
-    user: ServerUser | None = None
-    viewer: str = ""
-    sync: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def account_connection(self) -> Connection:
-        """The connection for the chosen user; one who did not sign in himself gets a device of his own (pitfall 39)."""
-        assert self.user is not None
-        own = self.signed_in is None or self.user.user_id == self.signed_in.user_id
-        return replace(
-            self.connection, user_id=self.user.user_id, device_id=self.connection.device_id if own else f"{self.connection.device_id}-{self.user.user_id}"
-        )
 
 
-class AccountSteps[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):
-    """The steps account, sync and preview, after `draft` was set by whoever signed in."""
+class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
+    """The steps account, sync and preview, after `access` was set by whoever signed in."""
 
+    access: Access
     draft: Draft
-    _reading: asyncio.Task[Report] | None = None
-    _report: Report | None = None
-    _problem: str | None = None
+    chosen: Mapping[str, Any] = {}
+    """What was chosen in `sync`."""
+    _reading: asyncio.Task[Report | None] | None = None
 
     @abstractmethod
     async def async_finish(self) -> Result:
@@ -76,81 +67,71 @@ class AccountSteps[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):
 
     async def async_step_account(self, user_input: dict[str, Any] | None = None) -> Result:
         """Choose the server's user and the viewer."""
-        draft = self.draft
-        free = [user for user in draft.users if user.user_id not in self.taken()]
-        if user_input is not None:
-            draft.user = next(user for user in free if user.user_id == user_input[CONF_ACCOUNT])
-            draft.viewer = user_input[CONF_VIEWER].strip() or draft.user.name
-            return await self.async_step_sync()
+        access, me = self.access, self.access.me
+        free = [user for user in access.users if user.user_id not in self.taken()]
         if not free:
             return self.async_abort(reason="no_more_users")
+        if user_input is not None and await self._drafted(free, user_input):
+            return await self.async_step_sync()
         viewers = [viewer.title for viewer in _viewers(self.hass)]
-        first = next((user for user in free if draft.signed_in and user.user_id == draft.signed_in.user_id), free[0])
+        user = next((one for one in free if me and one.user_id == me.user_id), free[0])
+        schema = forms.account(free, viewers, user=user.user_id, viewer=viewers[0] if len(viewers) == 1 else user.name)
         return self.async_show_form(
             step_id="account",
-            data_schema=forms.account(free, viewers, user=first.user_id, viewer=viewers[0] if len(viewers) == 1 else first.name),
-            description_placeholders={"server": draft.title},
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=dict(self.errors),
+            description_placeholders={"server": access.identity.name, **self.placeholders},
         )
 
     async def async_step_sync(self, user_input: dict[str, Any] | None = None) -> Result:
         """Choose libraries, direction and how the first sync goes."""
-        draft, errors, placeholders = self.draft, dict[str, str](), {"server": self.draft.title}
         if user_input is not None:
-            draft.sync = user_input
+            self.chosen = user_input
             if user_input[CONF_LIBRARIES]:
-                self._report = self._reading = None
+                self._reading = None
                 return await self.async_step_reading()
-            errors[CONF_LIBRARIES] = "no_libraries"
-        else:
-            try:
-                draft.libraries = await self._server().libraries()
-            except ServerError as error:
-                reason, more = forms.told(error)
-                return self.async_abort(reason=reason, description_placeholders=placeholders | more)
-        schema = forms.sync(
-            draft.libraries,
-            chosen=[library.library_id for library in draft.libraries],
-            direction=Direction.TWO_WAY,
-            initial_sync=InitialSync.MERGE,
-        )
+            self.errors = {CONF_LIBRARIES: "no_libraries"}
+        everything = [library.library_id for library in self.draft.libraries]
+        schema = forms.sync(self.draft.libraries, chosen=everything, direction=Direction.TWO_WAY, initial_sync=InitialSync.MERGE)
         return self.async_show_form(
-            step_id="sync", data_schema=self.add_suggested_values_to_schema(schema, user_input), errors=errors, description_placeholders=placeholders
+            step_id="sync",
+            data_schema=self.add_suggested_values_to_schema(schema, self.chosen),
+            errors=dict(self.errors),
+            description_placeholders={"server": self.access.identity.name, **self.placeholders},
         )
 
     async def async_step_reading(self, user_input: dict[str, Any] | None = None) -> Result:
-        """Read the libraries while the flow shows progress."""
+        """Read the libraries while the flow shows progress; what goes wrong is shown where the libraries are chosen."""
         if self._reading is None:
-            self._reading = self.hass.async_create_task(self._preview(), "preview of a first sync")
+            self._reading = self.hass.async_create_task(self.asked(self._preview()), f"{DOMAIN} preview of a first sync")
         if not self._reading.done():
             return self.async_show_progress(
                 step_id="reading",
                 progress_action="reading",
                 progress_task=self._reading,
-                description_placeholders={"server": self.draft.title},
+                description_placeholders={"server": self.access.identity.name},
             )
-        self._report, self._problem, self._reading = *_read(self._reading), None
-        return self.async_show_progress_done(next_step_id="preview")
+        return self.async_show_progress_done(next_step_id="preview" if self._reading.result() else "sync")
 
     async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> Result:
-        """Show what would be written where; submitting it makes the account, or reads again after an error."""
+        """Show what would be written where; submitting it makes the account."""
         if user_input is not None:
-            return await (self.async_step_reading() if self._report is None else self.async_finish())
-        errors = {"base": self._problem} if self._problem else {}
-        return self.async_show_form(step_id="preview", errors=errors, description_placeholders=self._numbers(), last_step=True)
+            return await self.async_finish()
+        report = self._reading.result() if self._reading else None
+        assert report is not None
+        return self.async_show_form(step_id="preview", description_placeholders=self._numbers(report), last_step=True)
 
     def account_data(self, viewer_id: str) -> dict[str, Any]:
         """Return the data of the account's subentry."""
-        draft, connection = self.draft, self.draft.account_connection
-        assert draft.user is not None
-        own = draft.signed_in is not None and draft.user.user_id == draft.signed_in.user_id
+        draft = self.draft
         return {
             CONF_USER_ID: draft.user.user_id,
             CONF_VIEWER: viewer_id,
-            CONF_TOKEN: connection.token if own else None,
-            CONF_DEVICE_ID: connection.device_id,
-            CONF_LIBRARIES: draft.sync[CONF_LIBRARIES],
-            CONF_DIRECTION: draft.sync[CONF_DIRECTION],
-            CONF_INITIAL_SYNC: draft.sync[CONF_INITIAL_SYNC],
+            CONF_TOKEN: draft.connection.token if draft.own else None,
+            CONF_DEVICE_ID: draft.connection.device_id,
+            CONF_LIBRARIES: self.chosen[CONF_LIBRARIES],
+            CONF_DIRECTION: self.chosen[CONF_DIRECTION],
+            CONF_INITIAL_SYNC: self.chosen[CONF_INITIAL_SYNC],
         }
 
     async def async_viewer_id(self) -> str:
@@ -166,48 +147,47 @@ class AccountSteps[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):
         self.hass.config_entries.async_add_subentry(household, viewer)
         return viewer.subentry_id
 
-    def _server(self) -> WatchServer:
-        connection = self.draft.account_connection
-        return open_server(async_get_clientsession(self.hass, connection.verify_ssl), connection, clock=utcnow)
+    async def _drafted(self, free: Iterable[ServerUser], chosen: Mapping[str, Any]) -> bool:
+        """See which libraries the chosen user has; one who did not sign in himself gets a device of his own (pitfall 39)."""
+        access = self.access
+        user = next(user for user in free if user.user_id == chosen[CONF_ACCOUNT])
+        own = access.me is not None and user.user_id == access.me.user_id
+        device_id = access.connection.device_id if own else uuid4().hex
+        draft = Draft(user, chosen[CONF_VIEWER].strip() or user.name, replace(access.connection, user_id=user.user_id, device_id=device_id), own)
+        libraries = await self.asked(opened(self.hass, draft.connection).libraries())
+        if libraries:
+            self.draft = replace(draft, libraries=libraries)
+        elif libraries is not None:
+            self.errors = {"base": "nothing_to_see"}
+        return bool(libraries)
 
     async def _preview(self) -> Report:
-        server, chosen = self._server(), self.draft.sync
+        """Plan the first sync; raises `StoreError`, and the `ServerError` of whoever could not be read."""
+        draft, chosen = self.draft, self.chosen
+        server, known = opened(self.hass, draft.connection), _viewer(self.hass, draft.viewer)
         policy = AccountPolicy(server.traits, Direction(chosen[CONF_DIRECTION]), InitialSync(chosen[CONF_INITIAL_SYNC]))
-        known = _viewer(self.hass, self.draft.viewer)
-        return await hub_of(self.hass).preview(known.subentry_id if known else None, Account(server, policy, frozenset(chosen[CONF_LIBRARIES])))
+        report = await hub_of(self.hass).preview(known.subentry_id if known else None, Account(server, policy, frozenset(chosen[CONF_LIBRARIES])))
+        for error in report.errors.values():
+            raise error
+        return report
 
-    def _numbers(self) -> dict[str, str]:
-        """Return the numbers of the preview: in all, and a line for each server."""
-        planned = self._report.planned if self._report else []
-        by_server: dict[str, list[WriteKind]] = {}
-        for write in planned:
-            by_server.setdefault(server_name_of(self.hass, write.account) or self.draft.title, []).append(write.kind)
-        lines = [f"- **{server}**: {' / '.join(_counted(kinds))}" for server, kinds in sorted(by_server.items())]
-        watched, unwatched, moved = _counted([write.kind for write in planned])
-        found = sum(counts.read for counts in self._report.counts.values()) if self._report else 0
-        return {
-            "server": self.draft.title,
-            "found": str(found),
-            "watched": watched,
-            "unwatched": unwatched,
-            "moved": moved,
-            "servers": "\n".join(lines) or "-",
+    def _numbers(self, report: Report) -> dict[str, str]:
+        """Return the numbers of the preview: what was found, and what would be written in all and for each server."""
+        server, kinds = self.access.identity.name, Counter(write.kind for write in report.planned)
+        by_server: dict[str, Counter[WriteKind]] = {}
+        for write in report.planned:
+            by_server.setdefault(server_name_of(self.hass, write.account) or server, Counter())[write.kind] += 1
+        lines = [f"- **{name}**: {' / '.join(_counted(one).values())}" for name, one in sorted(by_server.items())]
+        found = {
+            "found": str(sum(counts.read for counts in report.counts.values())),
+            "news": str(len(report.changes)),
         }
+        return {"server": server, **found, **_counted(kinds), "servers": "\n".join(lines) or "-"}
 
 
-def _counted(kinds: list[WriteKind]) -> tuple[str, str, str]:
-    watched, unwatched = kinds.count(WriteKind.MARK_WATCHED), kinds.count(WriteKind.MARK_UNWATCHED)
-    return str(watched), str(unwatched), str(len(kinds) - watched - unwatched)
-
-
-def _read(task: asyncio.Task[Report]) -> tuple[Report | None, str | None]:
-    """Return a preview's report, or what went wrong."""
-    try:
-        report = task.result()
-    except StoreError:
-        return None, "baseline_lost"
-    errors = list(report.errors.values())
-    return (None, forms.told(errors[0])[0]) if errors else (report, None)
+def _counted(kinds: Counter[WriteKind]) -> dict[str, str]:
+    watched, unwatched = kinds[WriteKind.MARK_WATCHED], kinds[WriteKind.MARK_UNWATCHED]
+    return {"watched": str(watched), "unwatched": str(unwatched), "moved": str(kinds.total() - watched - unwatched)}
 
 
 def _viewers(hass: HomeAssistant) -> list[ConfigSubentry]:

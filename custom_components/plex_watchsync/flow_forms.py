@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import probatio
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
+from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -52,23 +52,44 @@ from .ports import (
 )
 from .sync.policy import Direction, InitialSync, Policy
 
-TEXT = TextSelector()
-SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
-ADDRESS = {
-    probatio.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
-    probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+EXAMPLE_URLS = {
+    ServerKind.PLEX: "http://192.168.1.10:32400",
+    ServerKind.JELLYFIN: "http://192.168.1.10:8096",
+    ServerKind.EMBY: "http://192.168.1.10:8096",
 }
-CREDENTIALS: Mapping[str, Mapping[probatio.Marker, TextSelector]] = {
-    CONF_TOKEN: {probatio.Required(probatio.Secret(CONF_TOKEN)): SECRET},
-    CONF_API_KEY: {probatio.Required(probatio.Secret(CONF_API_KEY)): SECRET},
-    CONF_PASSWORD: {probatio.Required(CONF_USERNAME): TEXT, probatio.Required(probatio.Secret(CONF_PASSWORD)): SECRET},
+_TEXT = TextSelector()
+_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
+_URL = {probatio.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url"))}
+_VERIFY_SSL = {probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()}
+_CREDENTIALS: Mapping[str, Mapping[probatio.Marker, TextSelector]] = {
+    CONF_TOKEN: {probatio.Required(probatio.Secret(CONF_TOKEN)): _SECRET},
+    CONF_API_KEY: {probatio.Required(probatio.Secret(CONF_API_KEY)): _SECRET},
+    CONF_PASSWORD: {
+        probatio.Required(CONF_USERNAME): TextSelector(TextSelectorConfig(autocomplete="username")),
+        probatio.Required(probatio.Secret(CONF_PASSWORD)): _SECRET,
+    },
 }
 """The fields of each way to sign in, by the field that is secret."""
 
 
+def address() -> probatio.Schema:
+    """Ask where a server is."""
+    return probatio.Schema({**_URL, **_VERIFY_SSL})
+
+
+def credentials(secret: str) -> probatio.Schema:
+    """Ask what lets us in."""
+    return probatio.Schema(dict(_CREDENTIALS[secret]))
+
+
 def sign_in(secret: str) -> probatio.Schema:
     """Ask for an address and what lets us in there."""
-    return probatio.Schema({**ADDRESS, **CREDENTIALS[secret]})
+    return probatio.Schema({**_URL, **_CREDENTIALS[secret], **_VERIFY_SSL})
+
+
+def name() -> probatio.Schema:
+    """Ask for a viewer's name."""
+    return probatio.Schema({probatio.Required(CONF_NAME): _TEXT})
 
 
 def account(users: Iterable[ServerUser], viewers: Iterable[str], *, user: str, viewer: str) -> probatio.Schema:
@@ -137,7 +158,7 @@ def told(error: ServerError) -> tuple[str, dict[str, str]]:
         (Forbidden, "no_rights"),
         (NotAMediaServer, "not_a_media_server"),
     )
-    return next((key for kind, key in keys if isinstance(error, kind)), "unexpected_answer"), {}
+    return next((key for kind, key in keys if isinstance(error, kind)), "unknown"), {}
 
 
 def name_of(kind: ServerKind) -> str:

@@ -84,10 +84,12 @@ class Hub:
             await self._flush(viewer_id)
 
     async def remove_server(self, entry: ConfigEntry) -> None:
-        """Forget a server that was removed."""
+        """Forget a server that was removed; of a viewer who is gone too, nothing is left to forget."""
+        household = household_entry(self.hass)
         for subentry in account_subentries(entry):
-            viewer = await self.viewer(subentry.data[CONF_VIEWER])
-            await viewer.forget(subentry.subentry_id)
+            if household and subentry.data[CONF_VIEWER] in household.subentries:
+                viewer = await self.viewer(subentry.data[CONF_VIEWER])
+                await viewer.forget(subentry.subentry_id)
         self._attached.pop(entry.entry_id, None)
 
     async def remove_viewer(self, viewer_id: str) -> None:
