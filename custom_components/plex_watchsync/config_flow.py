@@ -1,44 +1,22 @@
-"""Flows: sign in to a server and set its first account up, more accounts and viewers, sign in anew, move, options."""
+"""Flows of a server: sign in and set its first account up, sign in anew, follow it to a new address; options."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, override
 from uuid import uuid4
 
-import probatio
-
 from homeassistant.components import webhook
-from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    ConfigEntry,
-    ConfigFlow,
-    ConfigFlowResult,
-    ConfigSubentryData,
-    ConfigSubentryFlow,
-    OptionsFlow,
-    SubentryFlowResult,
-)
-from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
-from homeassistant.core import callback
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, ConfigSubentry, ConfigSubentryData, ConfigSubentryFlow, OptionsFlow
+from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.network import NoURLAvailableError
 
 from . import flow_forms as forms
-from .const import (
-    CONF_DEVICE_ID,
-    CONF_DIRECTION,
-    CONF_KIND,
-    CONF_LIBRARIES,
-    CONF_WEBHOOK_ID,
-    DOMAIN,
-    HOUSEHOLD,
-    SUBENTRY_ACCOUNT,
-    SUBENTRY_VIEWER,
-)
-from .flow_account import AccountSteps, Draft
-from .helpers import account_subentries, is_household, server_of, utcnow
-from .ports import ServerError, ServerIdentity, ServerKind, ServerUser
-from .servers import Connection, clean_url, log_in, open_server, probe
+from .const import CONF_DEVICE_ID, CONF_KIND, CONF_USER_ID, CONF_WEBHOOK_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
+from .flow_account import AccountSteps
+from .flow_sign_in import Access, address_of, sign_in, who_answers
+from .flow_subentries import AccountFlow, ViewerFlow
+from .helpers import account_subentries, is_household
+from .ports import ServerKind
 
 
 class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOMAIN):
@@ -105,207 +83,137 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the secret only; the address stays."""
-        entry, errors, placeholders = self._get_reauth_entry(), dict[str, str](), dict[str, str]()
-        secret = CONF_PASSWORD if CONF_USERNAME in entry.data else CONF_TOKEN
-        if user_input is not None:
-            address = {CONF_URL: entry.data[CONF_URL], CONF_VERIFY_SSL: entry.data[CONF_VERIFY_SSL]}
-            found, errors, placeholders = await self._try(ServerKind(entry.data[CONF_KIND]), address | user_input, entry.data[CONF_DEVICE_ID])
-            if found:
-                await self.async_set_unique_id(found[0].server_id)
-                self._abort_if_unique_id_mismatch(reason="unique_id_mismatch")
-                return await self._signed_in_anew(entry, found[1], user_input)
-        schema = self.add_suggested_values_to_schema(probatio.Schema(dict(forms.CREDENTIALS[secret])), {CONF_USERNAME: entry.data.get(CONF_USERNAME)})
+        """Ask for what lets us in only; the address stays."""
+        entry = self._get_reauth_entry()
+        if user_input is not None and (access := await self._let_in_anew(entry, {**entry.data, **user_input})):
+            return self._keep(entry, _renewed(self.hass, entry, access))
+        schema = forms.credentials(CONF_PASSWORD if CONF_USERNAME in entry.data else CONF_TOKEN)
         return self.async_show_form(
-            step_id="reauth_confirm", data_schema=schema, errors=errors, description_placeholders={"server": entry.title} | placeholders
+            step_id="reauth_confirm",
+            data_schema=self.add_suggested_values_to_schema(schema, {CONF_USERNAME: (user_input or entry.data).get(CONF_USERNAME)}),
+            errors=dict(self.errors),
+            description_placeholders={"server": entry.title, **self.placeholders},
         )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Follow a server that moved; it must be the same one."""
-        entry, errors, placeholders = self._get_reconfigure_entry(), dict[str, str](), dict[str, str]()
+        entry = self._get_reconfigure_entry()
         if is_household(entry):
             return self.async_abort(reason="nothing_to_reconfigure")
-        if user_input is not None:
-            identity, errors, placeholders = await self._probe(ServerKind(entry.data[CONF_KIND]), user_input)
-            if identity:
-                await self.async_set_unique_id(identity.server_id)
-                self._abort_if_unique_id_mismatch(reason="unique_id_mismatch")
-                moved = {CONF_URL: clean_url(user_input[CONF_URL]), CONF_VERIFY_SSL: user_input[CONF_VERIFY_SSL]}
-                return self.async_update_and_abort(entry, data_updates=moved, reason="reconfigure_successful")
+        if user_input is not None and await self._identified(ServerKind(entry.data[CONF_KIND]), user_input):
+            self._abort_if_unique_id_mismatch()
+            return self._keep(entry, {CONF_URL: address_of(user_input), CONF_VERIFY_SSL: user_input[CONF_VERIFY_SSL]})
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(probatio.Schema(forms.ADDRESS), user_input or entry.data),
-            errors=errors,
-            description_placeholders={"server": entry.title} | placeholders,
+            data_schema=self.add_suggested_values_to_schema(forms.address(), user_input or entry.data),
+            errors=dict(self.errors),
+            description_placeholders={"server": entry.title, "example_url": forms.EXAMPLE_URLS[ServerKind(entry.data[CONF_KIND])], **self.placeholders},
         )
 
     @override
     async def async_finish(self) -> ConfigFlowResult:
-        draft, viewer_id = self.draft, await self.async_viewer_id()
-        assert draft.user is not None
-        webhook_id = webhook.async_generate_id()
-        account = ConfigSubentryData(data=self.account_data(viewer_id), subentry_type=SUBENTRY_ACCOUNT, title=draft.user.name, unique_id=draft.user.user_id)
+        access, viewer_id, webhook_id = self.access, await self.async_viewer_id(), webhook.async_generate_id()
+        user = self.draft.user
+        account = ConfigSubentryData(data=self.account_data(viewer_id), subentry_type=SUBENTRY_ACCOUNT, title=user.name, unique_id=user.user_id)
+        description, webhook_url = self._webhook(webhook_id)
         return self.async_create_entry(
-            title=draft.title,
-            data={**self._kept, CONF_DEVICE_ID: draft.connection.device_id, CONF_WEBHOOK_ID: webhook_id},
+            title=access.server,
+            data={**_kept(access), CONF_WEBHOOK_ID: webhook_id},
             subentries=[account],
-            description="webhook",
-            description_placeholders={"webhook_url": self._webhook_url(webhook_id), "server": draft.title},
+            description=description,
+            description_placeholders={"webhook_url": webhook_url, "server": access.server},
         )
 
     async def _sign_in(self, step_id: str, kind: ServerKind, secret: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Sign in to a server that was not there yet; the form stays, with what was typed but the secret, until that works."""
-        errors, placeholders = dict[str, str](), dict[str, str]()
-        if user_input is not None:
-            found, errors, placeholders = await self._try(kind, user_input, uuid4().hex)
-            if found:
-                identity, draft = found
-                await self.async_set_unique_id(identity.server_id)
-                self._abort_if_unique_id_configured()
-                self.draft = draft
-                self._kept = _kept(kind, draft.connection, user_input)
+        if user_input is not None and await self._identified(kind, user_input):
+            self._abort_if_unique_id_configured()
+            if access := await self.asked(sign_in(self.hass, kind, user_input, uuid4().hex)):
+                self.access = access
                 return await self.async_step_account()
         typed = {name: value for name, value in (user_input or {}).items() if name != secret}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(forms.sign_in(secret), typed),
-            errors=errors,
-            description_placeholders={"kind": forms.name_of(kind)} | placeholders,
+            errors=dict(self.errors),
+            description_placeholders={"kind": forms.name_of(kind), "example_url": forms.EXAMPLE_URLS[kind], **self.placeholders},
         )
 
-    async def _probe(self, kind: ServerKind, given: Mapping[str, Any]) -> tuple[ServerIdentity | None, dict[str, str], dict[str, str]]:
-        """See who answers at an address; else errors by field, and their placeholders."""
-        session = async_get_clientsession(self.hass, given[CONF_VERIFY_SSL])
+    async def _identified(self, kind: ServerKind, given: Mapping[str, Any]) -> bool:
+        """Take the id of whoever answers at an address, before any secret goes there."""
+        identity = await self.asked(who_answers(self.hass, kind, given))
+        if identity:
+            await self.async_set_unique_id(identity.server_id)
+        return identity is not None
+
+    async def _let_in_anew(self, entry: ConfigEntry, given: Mapping[str, Any]) -> Access | None:
+        """Sign in to the entry's server; for whomever the entry's credentials acted, the new ones must act too."""
+        kind = ServerKind(entry.data[CONF_KIND])
+        if not await self._identified(kind, given):
+            return None
+        self._abort_if_unique_id_mismatch()
+        access = await self.asked(sign_in(self.hass, kind, given, _device_of(entry, given.get(CONF_USERNAME))))
+        if access and (unserved := _unserved(entry, access)):
+            self.errors, self.placeholders = {"base": "wrong_user"}, {"users": ", ".join(unserved)}
+            return None
+        return access
+
+    def _keep(self, entry: ConfigEntry, updates: Mapping[str, Any]) -> ConfigFlowResult:
+        """Update an entry; one that could not be set up has no listener that would reload it."""
+        result = self.async_update_and_abort(entry, data_updates=updates)
+        if not entry.update_listeners:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return result
+
+    def _webhook(self, webhook_id: str) -> tuple[str, str]:
+        """Return which text tells where to paste the webhook's address, and that address, or its path when nobody knows where we are."""
         try:
-            return await probe(session, clean_url(given[CONF_URL]), kind, verify_ssl=given[CONF_VERIFY_SSL]), {}, {}
-        except ValueError:
-            return None, {CONF_URL: "invalid_url"}, {}
-        except ServerError as error:
-            key, placeholders = forms.told(error)
-            return None, {"base": key}, placeholders
-
-    async def _try(
-        self, kind: ServerKind, given: Mapping[str, Any], device_id: str
-    ) -> tuple[tuple[ServerIdentity, Draft] | None, dict[str, str], dict[str, str]]:
-        """See who answers and let us in: the one check that every way of signing in goes through."""
-        identity, errors, placeholders = await self._probe(kind, given)
-        if identity is None:
-            return None, errors, placeholders
-        try:
-            return (identity, await self._draft(kind, given, device_id)), {}, {}
-        except ServerError as error:
-            key, placeholders = forms.told(error)
-            return None, {"base": key}, placeholders
-
-    async def _draft(self, kind: ServerKind, given: Mapping[str, Any], device_id: str) -> Draft:
-        """Sign in and list whom we may act for; raises `ServerError`."""
-        url, verify_ssl = clean_url(given[CONF_URL]), given[CONF_VERIFY_SSL]
-        session = async_get_clientsession(self.hass, verify_ssl)
-        signed_in: ServerUser | None = None
-        if CONF_PASSWORD in given:
-            entered = await log_in(session, kind, url, given[CONF_USERNAME], given[CONF_PASSWORD], device_id=device_id, verify_ssl=verify_ssl)
-            token, signed_in = entered.token, entered.user
-        else:
-            token = (given.get(CONF_TOKEN) or given[CONF_API_KEY]).strip()
-        connection = Connection(kind, url, token, device_id, signed_in.user_id if signed_in else None, verify_ssl)
-        server = open_server(session, connection, clock=utcnow)
-        users = await server.users()
-        title = (await server.identity()).name
-        return Draft(title, replace(connection, user_id=None), signed_in, users)
-
-    async def _signed_in_anew(self, entry: ConfigEntry, draft: Draft, given: Mapping[str, Any]) -> ConfigFlowResult:
-        """Keep a new token, with the entry and with the account of whoever signed in."""
-        kept = {CONF_TOKEN: draft.connection.token} | ({CONF_USERNAME: given[CONF_USERNAME]} if CONF_USERNAME in given else {})
-        for account in account_subentries(entry):
-            if draft.signed_in and account.unique_id == draft.signed_in.user_id:
-                self.hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: draft.connection.token})
-        return self.async_update_and_abort(entry, data_updates=kept, reason="reauth_successful")
-
-    def _webhook_url(self, webhook_id: str) -> str:
-        try:
-            return webhook.async_generate_url(self.hass, webhook_id)
+            return self.access.connection.kind.value, webhook.async_generate_url(self.hass, webhook_id)
         except NoURLAvailableError:
-            return webhook.async_generate_path(webhook_id)
+            return "no_url", webhook.async_generate_path(webhook_id)
 
 
-def _kept(kind: ServerKind, connection: Connection, given: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(access: Access) -> dict[str, Any]:
     """Return what of a sign-in is kept in the entry; never a password."""
-    kept = {CONF_KIND: kind.value, CONF_URL: connection.url, CONF_VERIFY_SSL: connection.verify_ssl, CONF_TOKEN: connection.token}
-    return kept | ({CONF_USERNAME: given[CONF_USERNAME]} if CONF_USERNAME in given else {})
+    connection = access.connection
+    address = {CONF_KIND: connection.kind.value, CONF_URL: connection.url, CONF_VERIFY_SSL: connection.verify_ssl}
+    return {**address, CONF_DEVICE_ID: connection.device_id, **_credentials(access)}
 
 
-class AccountFlow(AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
-    """Set a further account of a server up."""
-
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """List whom the entry's credentials may act for."""
-        entry = self._get_entry()
-        if is_household(entry):
-            return self.async_abort(reason="not_a_server")
-        server = server_of(self.hass, entry)
-        try:
-            users = await server.users()
-        except ServerError as error:
-            reason, placeholders = forms.told(error)
-            return self.async_abort(reason=reason, description_placeholders={"server": entry.title} | placeholders)
-        connection = Connection(
-            ServerKind(entry.data[CONF_KIND]), entry.data[CONF_URL], entry.data[CONF_TOKEN], uuid4().hex, verify_ssl=entry.data[CONF_VERIFY_SSL]
-        )
-        self.draft = Draft(entry.title, connection, users=users)
-        return await self.async_step_account()
-
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Choose other libraries, or another direction."""
-        entry, account, errors = self._get_entry(), self._get_reconfigure_subentry(), dict[str, str]()
-        if user_input is not None:
-            if user_input[CONF_LIBRARIES]:
-                return self.async_update_and_abort(entry, account, data_updates=user_input)
-            errors[CONF_LIBRARIES] = "no_libraries"
-        try:
-            libraries = await server_of(self.hass, entry, account).libraries()
-        except ServerError as error:
-            reason, placeholders = forms.told(error)
-            return self.async_abort(reason=reason, description_placeholders={"server": entry.title} | placeholders)
-        kept = account.data
-        schema = forms.sync(libraries, chosen=kept[CONF_LIBRARIES], direction=kept[CONF_DIRECTION], initial_sync=None)
-        return self.async_show_form(step_id="reconfigure", data_schema=schema, errors=errors, description_placeholders={"server": entry.title})
-
-    @override
-    def taken(self) -> frozenset[str]:
-        return frozenset(str(account.unique_id) for account in account_subentries(self._get_entry()))
-
-    @override
-    async def async_finish(self) -> SubentryFlowResult:
-        draft, viewer_id = self.draft, await self.async_viewer_id()
-        assert draft.user is not None
-        return self.async_create_entry(title=draft.user.name, data=self.account_data(viewer_id), unique_id=draft.user.user_id)
+def _credentials(access: Access) -> dict[str, Any]:
+    me = {CONF_USERNAME: access.me.name, CONF_USER_ID: access.me.user_id} if access.me else {}
+    return {CONF_TOKEN: access.connection.token, **me}
 
 
-class ViewerFlow(ConfigSubentryFlow):
-    """Name a viewer."""
+def _device_of(entry: ConfigEntry, username: str | None) -> str:
+    """Return the device that a user signs in with: his account's own, else the entry's (pitfall 39)."""
+    devices = {account.title.casefold(): account.data[CONF_DEVICE_ID] for account in account_subentries(entry) if account.data[CONF_TOKEN]}
+    return str(devices.get((username or "").casefold(), entry.data[CONF_DEVICE_ID]))
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add a viewer."""
-        return self._ask("user", user_input)
 
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Rename a viewer."""
-        return self._ask("reconfigure", user_input)
+def _relying(entry: ConfigEntry) -> list[ConfigSubentry]:
+    """Return the accounts that the entry's credentials act for."""
+    return [account for account in account_subentries(entry) if account.data[CONF_TOKEN] in {None, entry.data[CONF_TOKEN]}]
 
-    def _ask(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
-        errors: dict[str, str] = {}
-        renamed = self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
-        if user_input is not None:
-            name = user_input[CONF_NAME].strip()
-            others = {one.title.casefold() for one in self._get_entry().subentries.values() if one is not renamed}
-            if name and name.casefold() not in others:
-                if renamed:
-                    return self.async_update_and_abort(self._get_entry(), renamed, title=name, unique_id=name.casefold())
-                return self.async_create_entry(title=name, data={}, unique_id=name.casefold())
-            errors[CONF_NAME] = "name_taken" if name else "name_missing"
-        schema = probatio.Schema({probatio.Required(CONF_NAME): forms.TEXT})
-        shown = user_input or ({CONF_NAME: renamed.title} if renamed else {})
-        return self.async_show_form(step_id=step_id, data_schema=self.add_suggested_values_to_schema(schema, shown), errors=errors)
+
+def _beside(entry: ConfigEntry, access: Access) -> list[ConfigSubentry]:
+    """Return the account of whoever signed in, if it has a token of its own beside the entry's."""
+    relying = _relying(entry)
+    return [one for one in account_subentries(entry) if access.me and one.unique_id == access.me.user_id and one not in relying]
+
+
+def _unserved(entry: ConfigEntry, access: Access) -> list[str]:
+    """Name the accounts that would be left without credentials."""
+    users = {user.user_id for user in access.users}
+    return [] if _beside(entry, access) else [one.title for one in _relying(entry) if one.unique_id not in users]
+
+
+def _renewed(hass: HomeAssistant, entry: ConfigEntry, access: Access) -> dict[str, Any]:
+    """Give the accounts that have a copy of the renewed token the new one, and return what is new in the entry."""
+    beside = _beside(entry, access)
+    for account in beside or [one for one in _relying(entry) if one.data[CONF_TOKEN]]:
+        hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: access.connection.token})
+    return {} if beside else _credentials(access)
 
 
 class WatchSyncOptionsFlow(OptionsFlow):

@@ -28,8 +28,8 @@ from .const import (
 )
 from .engine.report import Report
 from .engine.run import Account
-from .flow_sign_in import Access, AskingSteps, opened
-from .helpers import household_entry, server_name_of, viewer_subentries
+from .flow_sign_in import Access, AskingSteps
+from .helpers import household_entry, opened, server_name_of, viewer_subentries
 from .hub import hub_of
 from .ports import Library, ServerUser
 from .servers import Connection
@@ -80,7 +80,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
             step_id="account",
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             errors=dict(self.errors),
-            description_placeholders={"server": access.identity.name, **self.placeholders},
+            description_placeholders={"server": access.server, **self.placeholders},
         )
 
     async def async_step_sync(self, user_input: dict[str, Any] | None = None) -> Result:
@@ -97,7 +97,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
             step_id="sync",
             data_schema=self.add_suggested_values_to_schema(schema, self.chosen),
             errors=dict(self.errors),
-            description_placeholders={"server": self.access.identity.name, **self.placeholders},
+            description_placeholders={"server": self.access.server, **self.placeholders},
         )
 
     async def async_step_reading(self, user_input: dict[str, Any] | None = None) -> Result:
@@ -109,7 +109,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
                 step_id="reading",
                 progress_action="reading",
                 progress_task=self._reading,
-                description_placeholders={"server": self.access.identity.name},
+                description_placeholders={"server": self.access.server},
             )
         return self.async_show_progress_done(next_step_id="preview" if self._reading.result() else "sync")
 
@@ -173,7 +173,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
 
     def _numbers(self, report: Report) -> dict[str, str]:
         """Return the numbers of the preview: what was found, and what would be written in all and for each server."""
-        server, kinds = self.access.identity.name, Counter(write.kind for write in report.planned)
+        server, kinds = self.access.server, Counter(write.kind for write in report.planned)
         by_server: dict[str, Counter[WriteKind]] = {}
         for write in report.planned:
             by_server.setdefault(server_name_of(self.hass, write.account) or server, Counter())[write.kind] += 1

@@ -12,10 +12,10 @@ from homeassistant.data_entry_flow import FlowHandler, FlowResult
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .flow_forms import told
-from .helpers import utcnow
+from .helpers import opened
 from .logger import LOGGER
-from .ports import ServerError, ServerIdentity, ServerKind, ServerUser, StoreError, WatchServer
-from .servers import Connection, clean_url, log_in, open_server, probe
+from .ports import ServerError, ServerIdentity, ServerKind, ServerUser, StoreError
+from .servers import Connection, clean_url, log_in, probe
 
 
 class InvalidAddressError(Exception):
@@ -24,9 +24,9 @@ class InvalidAddressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A server that lets us in: `users` are those whom the connection may act for, `me` is the one who signed in by name."""
+    """A server, by its name, that lets us in: `users` are those whom the connection may act for, `me` is the one who signed in by name."""
 
-    identity: ServerIdentity
+    server: str
     connection: Connection
     users: tuple[ServerUser, ...]
     me: ServerUser | None = None
@@ -52,7 +52,7 @@ class AskingSteps[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):
             LOGGER.debug("A server could not be set up: %s", error)
             key, self.placeholders = told(error)
             self.errors = {"base": key}
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the form stays and the log has it
             LOGGER.exception("Unexpected error while a server was asked")
             self.errors = {"base": "unknown"}
         return None
@@ -81,7 +81,6 @@ async def who_answers(hass: HomeAssistant, kind: ServerKind, given: Mapping[str,
 
 async def sign_in(hass: HomeAssistant, kind: ServerKind, given: Mapping[str, Any], device_id: str) -> Access:
     """Sign in with what was typed, and list whom we may act for; raises InvalidAddressError and `ServerError`."""
-    await who_answers(hass, kind, given)
     url, verify_ssl, me = address_of(given), given[CONF_VERIFY_SSL], None
     if CONF_PASSWORD in given:
         session = async_get_clientsession(hass, verify_ssl)
@@ -91,9 +90,4 @@ async def sign_in(hass: HomeAssistant, kind: ServerKind, given: Mapping[str, Any
         token = (given.get(CONF_TOKEN) or given[CONF_API_KEY]).strip()
     connection = Connection(kind, url, token, device_id, me.user_id if me else None, verify_ssl)
     server = opened(hass, connection)
-    return Access(await server.identity(), connection, await server.users(), me)
-
-
-def opened(hass: HomeAssistant, connection: Connection) -> WatchServer:
-    """Open a server that has no entry yet."""
-    return open_server(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
+    return Access((await server.identity()).name, connection, await server.users(), me)

@@ -41,15 +41,24 @@ def server_name_of(hass: HomeAssistant, account_id: str) -> str | None:
     return next((entry.title for entry in hass.config_entries.async_entries(DOMAIN) if account_id in entry.subentries), None)
 
 
-def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None = None) -> WatchServer:
-    """Open an entry's server as one of its accounts, or as the credentials that the entry was made with."""
+def connection_of(entry: ConfigEntry, account: ConfigSubentry | None = None) -> Connection:
+    """Return how to reach an entry's server as one of its accounts, or by the credentials that the entry was made with."""
     own = account.data if account else {}
-    connection = Connection(
+    return Connection(
         kind=ServerKind(entry.data[CONF_KIND]),
         url=entry.data[CONF_URL],
         token=own.get(CONF_TOKEN) or entry.data[CONF_TOKEN],
         device_id=own.get(CONF_DEVICE_ID) or entry.data[CONF_DEVICE_ID],
-        user_id=own.get(CONF_USER_ID),
+        user_id=own.get(CONF_USER_ID) or entry.data.get(CONF_USER_ID),
         verify_ssl=entry.data[CONF_VERIFY_SSL],
     )
+
+
+def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None = None) -> WatchServer:
+    """Open an entry's server as one of its accounts, or by the credentials that the entry was made with."""
+    return opened(hass, connection_of(entry, account))
+
+
+def opened(hass: HomeAssistant, connection: Connection) -> WatchServer:
+    """Open a server in Home Assistant's session."""
     return open_server(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)

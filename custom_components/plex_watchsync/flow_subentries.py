@@ -1,0 +1,113 @@
+"""Flows below an entry: further accounts of a server, viewers of the household."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, override
+from uuid import uuid4
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.data_entry_flow import AbortFlow
+
+from . import flow_forms as forms
+from .const import CONF_DIRECTION, CONF_KIND, CONF_LIBRARIES
+from .flow_account import AccountSteps
+from .flow_sign_in import Access, sign_in, who_answers
+from .helpers import account_subentries, connection_of, server_of
+from .ports import ServerKind
+
+
+class AccountFlow(AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
+    """Set a further account of a server up."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """List whom the entry's credentials may act for; where that is nobody new, somebody else signs in."""
+        entry = self._get_entry()
+        users = await self.asked(server_of(self.hass, entry).users())
+        if users is None:
+            return self.aborted(entry.title)
+        self.access = Access(entry.title, connection_of(entry), users)
+        if CONF_USERNAME in entry.data and {user.user_id for user in users} <= self.taken():
+            return await self.async_step_sign_in()
+        return await self.async_step_account()
+
+    async def async_step_sign_in(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Sign in as somebody else, who then has a token of his own."""
+        entry = self._get_entry()
+        if user_input is not None and (access := await self._let_in({**entry.data, **user_input})):
+            self.access = access
+            return await self.async_step_account()
+        return self.async_show_form(
+            step_id="sign_in",
+            data_schema=self.add_suggested_values_to_schema(forms.credentials(CONF_PASSWORD), {CONF_USERNAME: (user_input or {}).get(CONF_USERNAME)}),
+            errors=dict(self.errors),
+            description_placeholders={"server": entry.title, **self.placeholders},
+        )
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Choose other libraries, or another direction."""
+        entry, account = self._get_entry(), self._get_reconfigure_subentry()
+        if user_input is not None and user_input[CONF_LIBRARIES]:
+            return self.async_update_and_abort(entry, account, data_updates=user_input)
+        libraries = await self.asked(server_of(self.hass, entry, account).libraries())
+        if libraries is None:
+            return self.aborted(entry.title)
+        chosen = [library.library_id for library in libraries if library.library_id in account.data[CONF_LIBRARIES]]
+        schema = forms.sync(libraries, chosen=chosen, direction=account.data[CONF_DIRECTION], initial_sync=None)
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors={} if user_input is None else {CONF_LIBRARIES: "no_libraries"},
+            description_placeholders={"server": entry.title},
+        )
+
+    @override
+    def taken(self) -> frozenset[str]:
+        return frozenset(str(account.unique_id) for account in account_subentries(self._get_entry()))
+
+    @override
+    async def async_finish(self) -> SubentryFlowResult:
+        viewer_id, user = await self.async_viewer_id(), self.draft.user
+        return self.async_create_entry(title=user.name, data=self.account_data(viewer_id), unique_id=user.user_id)
+
+    async def _let_in(self, given: Mapping[str, Any]) -> Access | None:
+        """Let somebody who has no account yet sign in to the entry's server."""
+        entry, kind = self._get_entry(), ServerKind(given[CONF_KIND])
+        identity = await self.asked(who_answers(self.hass, kind, given))
+        if identity is None:
+            return None
+        if identity.server_id != entry.unique_id:
+            raise AbortFlow("unique_id_mismatch")
+        access = await self.asked(sign_in(self.hass, kind, given, uuid4().hex))
+        if access is None or access.me is None:
+            return None
+        if access.me.user_id in self.taken():
+            self.errors = {"base": "already_configured"}
+            return None
+        return replace(access, users=(access.me,))
+
+
+class ViewerFlow(ConfigSubentryFlow):
+    """Name a viewer."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add a viewer."""
+        return self._ask("user", user_input)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Rename a viewer."""
+        return self._ask("reconfigure", user_input)
+
+    def _ask(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
+        errors: dict[str, str] = {}
+        renamed = self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
+        if user_input is not None:
+            name = user_input[CONF_NAME].strip()
+            others = {one.title.casefold() for one in self._get_entry().subentries.values() if one is not renamed}
+            if name and name.casefold() not in others:
+                if renamed:
+                    return self.async_update_and_abort(self._get_entry(), renamed, title=name, unique_id=name.casefold())
+                return self.async_create_entry(title=name, data={}, unique_id=name.casefold())
+            errors[CONF_NAME] = "name_taken" if name else "name_missing"
+        shown = user_input or ({CONF_NAME: renamed.title} if renamed else {})
+        return self.async_show_form(step_id=step_id, data_schema=self.add_suggested_values_to_schema(forms.name(), shown), errors=errors)
