@@ -20,7 +20,10 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """One video file: a film, an episode or, with `last_episode`, several episodes in one file; `runtime` in seconds."""
+    """One video file: a film, an episode or, with `last_episode`, several episodes in one file; `runtime` in seconds.
+
+    `versions` are the paths of further files of the same film.
+    """
 
     name: str
     year: int
@@ -33,12 +36,15 @@ class Title:
     episode: int | None = None
     last_episode: int | None = None
     premiere: str | None = field(default=None)
+    versions: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The same text for the same title on every server: what acts and comparisons name it by."""
         if self.show is None:
             return f"{self.name} ({self.year})"
+        if self.season is None or self.episode is None:
+            return self.path
         last = f"-E{self.last_episode:02}" if self.last_episode else ""
         return f"{self.show.name} S{self.season:02}E{self.episode:02}{last}"
 

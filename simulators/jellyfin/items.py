@@ -1,0 +1,93 @@
+"""Rows and answers in the shapes that were recorded; what is nothing is absent, but ChannelId is null."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .auth import User
+from .library import Item
+from .userdata import Records, dto, folder_dto, time_text
+
+type Json = dict[str, Any]
+
+NAMES = {"imdb": "Imdb", "tmdb": "Tmdb", "tvdb": "Tvdb"}
+
+
+class Items:
+    """Renders a server's items."""
+
+    def __init__(self, server_id: str, records: Records, version: tuple[int, ...]) -> None:
+        """Render as this version does."""
+        self._server_id, self._records, self._version = server_id, records, version
+
+    def row(self, item: Item, user: User | None, wanted: frozenset[str], *, user_data: bool = True, single: bool = False) -> Json:
+        """Render an item with the optional `wanted` fields; `single`: as a read of this one item shows it."""
+        found: Json = {"Name": item.name, "ServerId": self._server_id, "Id": item.item_id}
+        optional: Json = {
+            "DateCreated": time_text(item.created),
+            "Path": item.path,
+            "ProviderIds": {NAMES.get(kind, kind.title()): value for kind, value in item.ids.items()},
+            "MediaSources": self._sources(item),
+            "PremiereDate": _premiere(item),
+        }
+        found |= {name: optional[name] for name in optional if (name in wanted or single) and optional[name] is not None and (name != "MediaSources" or not item.is_folder)}
+        found |= {"ChannelId": None, **_numbers(item), "IsFolder": item.is_folder, "Type": item.kind}
+        if item.kind == "CollectionFolder":
+            found["CollectionType"] = "movies" if any(child.kind == "Movie" for child in item.children) else "tvshows"
+        if user is not None and user_data:
+            found["UserData"] = self.user_data(item, user, single=single)
+        return found | _where(item) | {"ImageBlurHashes": {}, "LocationType": "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
+
+    def user_data(self, item: Item, user: User, *, single: bool = False) -> Json:
+        """Render a user's record of an item."""
+        if item.is_folder:
+            return folder_dto([self._records.of(user.user_id, video) for video in item.videos()], item, self.key(item))
+        record = self._records.single(user.user_id, item) if single else self._records.of(user.user_id, item)
+        return dto(record, item, self.key(item), zero_ids=self._version < (10, 11))
+
+    def key(self, item: Item) -> str:
+        """Return the key of an item's record: a provider's id where 12 has one, else mostly the item's own id with dashes."""
+        own = item.ids.get("tmdb") or item.ids.get("imdb") or item.ids.get("tvdb")
+        if own and (self._version >= (12,) or item.kind == "Series"):
+            return own
+        one = item.item_id
+        return "-".join((one[:8], one[8:12], one[12:16], one[16:20], one[20:]))
+
+    def _sources(self, item: Item) -> list[Json]:
+        files = {item.path: item.item_id, **item.versions}
+        return [{"Protocol": "File", "Id": number, "Path": path, "Type": "Default", "Container": "mkv", "RunTimeTicks": item.ticks} for path, number in files.items()]
+
+
+def page(rows: Iterable[Json], total: int, start: int) -> Json:
+    """Wrap rows."""
+    return {"Items": list(rows), "TotalRecordCount": total, "StartIndex": start}
+
+
+def wanted_fields(query: Mapping[str, str]) -> frozenset[str]:
+    """Return the optional fields that a request asks for."""
+    return frozenset(query.get("fields", "").split(","))
+
+
+def _numbers(item: Item) -> Json:
+    title = item.title
+    values: Json = {
+        "RunTimeTicks": item.ticks or None,
+        "ProductionYear": item.year,
+        "IndexNumber": item.number,
+        "IndexNumberEnd": title.last_episode if title else None,
+        "ParentIndexNumber": title.season if title else None,
+    }
+    found = {name: value for name, value in values.items() if value is not None}
+    return {"Container": "mkv", **found} if title else found
+
+
+def _where(item: Item) -> Json:
+    if item.kind != "Episode" or item.parent is None or item.parent.parent is None:
+        return {"VideoType": "VideoFile"} if not item.is_folder else {}
+    season, series = item.parent, item.parent.parent
+    return {"SeriesName": series.name, "SeriesId": series.item_id, "SeasonId": season.item_id, "SeasonName": season.name, "VideoType": "VideoFile"}
+
+
+def _premiere(item: Item) -> str | None:
+    premiere = item.title.premiere if item.title else None
+    return premiere and time_text(datetime.fromisoformat(f"{premiere}T00:00:00+00:00"))

@@ -1,0 +1,117 @@
+"""What is on the shelves: libraries, series, seasons and videos, each with the id that Jellyfin makes of its path."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..catalogue import Show, Title
+
+TICKS = 10_000_000
+ROOT = "/media"
+
+
+@dataclass(slots=True)
+class Item:
+    """A library, series, season or video; `versions` are the ids of further files of the same film, by path."""
+
+    item_id: str
+    kind: str
+    name: str
+    path: str
+    created: datetime
+    parent: Item | None = None
+    title: Title | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+    year: int | None = None
+    number: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    children: list[Item] = field(default_factory=list)
+
+    @property
+    def ticks(self) -> int:
+        """The run time."""
+        return self.title.runtime * TICKS if self.title else 0
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether there are videos below it."""
+        return self.kind in ("Series", "Season", "CollectionFolder")
+
+    def videos(self) -> Iterator[Item]:
+        """Iterate over the videos below, or the video itself."""
+        if not self.is_folder:
+            yield self
+        for child in self.children:
+            yield from child.videos()
+
+    def ancestors(self) -> Iterator[Item]:
+        """Iterate upwards."""
+        if self.parent:
+            yield self.parent
+            yield from self.parent.ancestors()
+
+
+class Library:
+    """All items by id, in the order in which they were added."""
+
+    def __init__(self, titles: Iterable[Title], created: datetime) -> None:
+        """Shelve the titles."""
+        self.items: dict[str, Item] = {}
+        self.folders: dict[str, Item] = {}
+        self.by_key: dict[str, list[Item]] = {}
+        self._created = created
+        for title in titles:
+            self.add(title)
+
+    def add(self, title: Title) -> Item:
+        """Put a title on the shelf of its library."""
+        folder = self._folder(title.library)
+        kind = "Movie" if title.show is None else "Episode"
+        parent = folder if title.show is None else self._season(title.show, title, folder)
+        item = Item(item_id(title.path), kind, title.name, f"{ROOT}/{title.path}", self._created, parent, title, title.ids, title.year, title.episode)
+        item.versions = {f"{ROOT}/{path}": item_id(path) for path in title.versions}
+        self.by_key.setdefault(title.key, []).append(item)
+        return self._keep(item)
+
+    def find(self, text: str) -> Item | None:
+        """Find an item, or the one that a version belongs to, whatever the spelling of its id."""
+        wanted = text.replace("-", "").lower()
+        found = self.items.get(wanted)
+        return found or next((item for item in self.items.values() if wanted in item.versions.values()), None)
+
+    def videos(self) -> Iterator[Item]:
+        """Iterate over all videos."""
+        return (item for item in self.items.values() if not item.is_folder)
+
+    def of_kinds(self, kinds: frozenset[str]) -> Iterator[Item]:
+        """Iterate over the items of these kinds."""
+        return (item for item in self.items.values() if item.kind in kinds)
+
+    def _folder(self, name: str) -> Item:
+        if name not in self.folders:
+            self.folders[name] = self._keep(Item(item_id(name), "CollectionFolder", name, f"/config/root/default/{name}", self._created))
+        return self.folders[name]
+
+    def _season(self, show: Show, title: Title, folder: Item) -> Item:
+        path = title.path.split("/")[1]
+        series = self._known(f"{title.library}/{path}", "Series", show.name, folder, show.ids, show.year)
+        number = title.season
+        return self._known(f"{title.library}/{path}/{number}", "Season", "Specials" if number == 0 else f"Season {number}", series, {}, None, number)
+
+    def _known(self, path: str, kind: str, name: str, parent: Item, ids: dict[str, str], year: int | None, number: int | None = None) -> Item:
+        key = item_id(path)
+        if key not in self.items:
+            self._keep(Item(key, kind, name, f"{ROOT}/{path}", self._created, parent, None, ids, year, number))
+        return self.items[key]
+
+    def _keep(self, item: Item) -> Item:
+        self.items[item.item_id] = item
+        if item.parent:
+            item.parent.children.append(item)
+        return item
+
+
+def item_id(path: str) -> str:
+    """Make an item's id of its path, as Jellyfin does: a moved file is another item (server-apis §4.2)."""
+    return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,183 @@
+"""The Jellyfin server as a whole: what people do at it, and what it tells of that."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, override
+
+from aiohttp import web
+
+from ..base import Act, Shown, Simulator
+from ..catalogue import Title
+from .auth import Auth, Caller, Device, User
+from .items import Items
+from .library import TICKS, Item, Library
+from .playback import Session, Sessions
+from .routes import Routes
+from .userdata import Records
+from .webhook import Sender, about_item, about_playback, about_record, about_server
+
+type Json = dict[str, Any]
+
+API_KEY = "a0c0e0b0d0000000000000000000key1"
+
+
+class JellyfinSimulator(Simulator):
+    """A Jellyfin server of a version, e.g. `10.10.7`, `10.11.11` or `12.0.0`; `users` maps names to passwords, the first is the administrator."""
+
+    kind: ClassVar[str] = "jellyfin"
+
+    def __init__(
+        self,
+        name: str,
+        titles: tuple[Title, ...],
+        users: Mapping[str, str],
+        *,
+        version: str = "10.11.11",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Stock the server."""
+        super().__init__(name, titles, clock=clock)
+        self.version = version
+        self.numbers = tuple(int(number) for number in version.partition("-")[0].split("."))
+        self.server_id = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        self.auth = Auth(self.server_id, legacy=self.numbers < (12,))
+        for number, (user, password) in enumerate(users.items()):
+            self.auth.add(user, password, administrator=number == 0)
+        self.auth.keys[API_KEY] = "demo"
+        self.library = Library(titles, datetime(2024, 1, 1, tzinfo=UTC))
+        self.records = Records(single_reads_are_stale=self.numbers >= (12,))
+        self.items = Items(self.server_id, self.records, self.numbers)
+        self.sessions = Sessions()
+        self.sender = Sender(version)
+
+    @property
+    @override
+    def users(self) -> tuple[str, ...]:
+        return tuple(user.name for user in self.auth.users.values())
+
+    @override
+    def credentials(self) -> dict[str, str]:
+        first = next(iter(self.auth.users.values()))
+        return {"username": first.name, "password": first.password, "api_key": API_KEY}
+
+    @override
+    def routes(self, app: web.Application) -> None:
+        app.cleanup_ctx.append(self.sender.run)
+        Routes(self).add(app)
+
+    @override
+    def shown(self, user: str) -> tuple[Shown, ...]:
+        account = self._user(user)
+        return tuple(self._shown(account, item, item.title) for item in self.library.videos() if item.title)
+
+    @override
+    def stock(self, user: str, key: str, *, played: bool, position: int = 0, count: int = 0, date: datetime | None = None) -> None:
+        for item in self.library.by_key[key]:
+            record = self.records.edit(self._user(user).user_id, item)
+            record.played, record.ticks, record.count, record.date = played, position * TICKS, count, date
+
+    @override
+    async def act(self, user: str, key: str, act: Act, position: int | None = None) -> None:
+        account, item = self._user(user), self.library.by_key[key][0]
+        if act is Act.MARK_WATCHED:
+            self.mark(account, item, None)
+        elif act is Act.MARK_UNWATCHED:
+            self.unmark(account, item)
+        else:
+            self._play(account, item, act, None if position is None else position * TICKS)
+
+    def now(self) -> datetime:
+        """Tell the server's time."""
+        return self.clock()
+
+    def mark(self, user: User, item: Item, date: datetime | None) -> None:
+        """Mark a video, or all videos of a folder, specials included, as played."""
+        self._heed_faults()
+        for video in item.videos():
+            record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
+            record.mark(self.now(), date)
+        self._saved(user, item, "TogglePlayed")
+
+    def unmark(self, user: User, item: Item) -> None:
+        """Take the views of a video, or of all videos of a folder, away."""
+        self._heed_faults()
+        for video in item.videos():
+            record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
+            record.unmark()
+        self._saved(user, item, "TogglePlayed")
+
+    def write(self, user: User, item: Item, body: Json) -> None:
+        """Lay a body over the record; on a series it changes neither its videos nor what it shows."""
+        self._heed_faults()
+        if not item.is_folder:
+            self.records.edit(user.user_id, item).lay_over(body)
+            self._saved(user, item, "UpdateUserData")
+
+    def start(self, session: Session, user: User, item: Item, source: str | None) -> None:
+        """Begin to play."""
+        self._heed_faults()
+        session.user, session.item, session.source, session.ticks, session.paused = user, item, source or item.item_id, 0, False
+        self.records.edit(user.user_id, item).start(self.now(), keeps_played=self.numbers >= (12,))
+        self._saved(user, item, "PlaybackStart")
+        self._played("PlaybackStart", session, user, item)
+
+    def progress(self, session: Session, ticks: int | None, *, paused: bool) -> None:
+        """Take a player's position: stored at once, told by the plugin only (server-apis §4.2)."""
+        self._heed_faults()
+        if session.item is None or session.user is None:
+            return
+        session.ticks, session.paused = session.ticks if ticks is None else ticks, paused
+        self.records.edit(session.user.user_id, session.item).report(session.ticks, session.item)
+        self._saved(session.user, session.item, "PlaybackProgress")
+
+    def stop(self, session: Session, user: User, item: Item, ticks: int | None) -> None:
+        """End playing."""
+        self._heed_faults()
+        completed = self.records.edit(user.user_id, item).stop(ticks, item)
+        session.ticks = session.ticks if ticks is None else ticks
+        self._saved(user, item, "PlaybackFinished")
+        self._played("PlaybackStop", session, user, item, PlayedToCompletion=completed)
+        session.item, session.ticks = None, 0
+
+    def _play(self, user: User, item: Item, act: Act, ticks: int | None) -> None:
+        """Do at the person's player; what plays there already makes room."""
+        session = self.sessions.of(Caller(user, Device("Jellyfin Web", f"{user.name}'s player", f"{user.name}-player", "1")))
+        if session.item is not item:
+            if session.item is not None:
+                self.stop(session, user, session.item, session.ticks)
+            begun = self.records.of(user.user_id, item).ticks
+            self.start(session, user, item, None)
+            session.ticks = begun
+        if act is Act.STOP:
+            self.stop(session, user, item, session.ticks if ticks is None else ticks)
+        elif act is Act.FINISH:
+            self.stop(session, user, item, item.ticks)
+        elif act is not Act.PLAY or ticks is not None:
+            self.progress(session, ticks, paused=act is Act.PAUSE)
+
+    def _user(self, name: str) -> User:
+        user = self.auth.named(name)
+        if user is None:
+            raise KeyError(name)
+        return user
+
+    def _shown(self, user: User, item: Item, title: Title) -> Shown:
+        record = self.records.of(user.user_id, item)
+        return Shown(title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, self.sessions.is_playing(user, item))
+
+    def _heed_faults(self) -> None:
+        self.records.read_only = self.faults.read_only
+
+    def _saved(self, user: User, item: Item, reason: str) -> None:
+        """Tell that records were saved: one message for each video."""
+        for video in item.videos():
+            record = self.records.of(user.user_id, video)
+            self._send("UserDataSaved", {**about_item(video, self.now()), **about_record(record, reason, user)})
+
+    def _played(self, kind: str, session: Session, user: User, item: Item, **more: bool) -> None:
+        self._send(kind, {**about_item(item, self.now()), **about_playback(session, user), **more})
+
+    def _send(self, kind: str, message: Json) -> None:
+        if self.webhooks and not self.faults.offline:
+            self.sender.send(self.webhooks, about_server(self.server_id, self.name, self.version, kind) | message)

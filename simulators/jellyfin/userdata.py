@@ -1,0 +1,166 @@
+"""What a user did with a video, and what each write makes of it in each version (server-apis §4.2)."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .library import TICKS, Item
+
+MIN_PERCENT, MAX_PERCENT = 5, 90
+SHORT = 300 * TICKS
+
+type Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Record:
+    """One user's record of a video."""
+
+    played: bool = False
+    ticks: int = 0
+    count: int = 0
+    date: datetime | None = None
+    favourite: bool = False
+    rating: float | None = None
+
+    def mark(self, now: datetime, date: datetime | None) -> None:
+        """Mark as played: with a date one view more, of that date; without, the old date stays (#8492)."""
+        self.played, self.ticks = True, 0
+        self.count = self.count + 1 if date else max(1, self.count)
+        self.date = date or self.date or now
+
+    def unmark(self) -> None:
+        """Take views and date away."""
+        self.played, self.ticks, self.count, self.date = False, 0, 0, None
+
+    def lay_over(self, body: Json) -> None:
+        """Take the fields that a body has; nothing is checked, and a null changes nothing."""
+        for name, value in body.items():
+            if value is None:
+                continue
+            if name == "Played":
+                self.played = value
+            elif name == "PlaybackPositionTicks":
+                self.ticks = value
+            elif name == "PlayCount":
+                self.count = value
+            elif name == "LastPlayedDate":
+                self.date = parse_time(value)
+            elif name == "IsFavorite":
+                self.favourite = value
+            elif name == "Rating":
+                self.rating = value
+            elif name == "Likes":
+                self.rating = 10 if value else 1
+
+    def start(self, now: datetime, *, keeps_played: bool) -> None:
+        """Begin to play: counted and dated at once; before 12 a watched title is unwatched by that (pitfalls 4, 37)."""
+        self.count += 1
+        self.date = now
+        self.played = self.played and keeps_played
+
+    def report(self, ticks: int, item: Item) -> None:
+        """Take a player's position; a short clip is watched as soon as it ran for a bit (pitfall 42)."""
+        if item.ticks and item.ticks < SHORT and ticks * 100 > item.ticks * MIN_PERCENT:
+            self.played, self.ticks = True, 0
+        else:
+            self.ticks = ticks
+
+    def stop(self, ticks: int | None, item: Item) -> bool:
+        """End playing; return whether it was to the end. Without a position it counts as watched, and once more."""
+        if ticks is None:
+            self.played, self.ticks = True, 0
+            self.count += 1
+            return True
+        if not item.ticks:
+            self.ticks = ticks
+            return False
+        percent = ticks * 100 / item.ticks
+        if percent > MAX_PERCENT or ticks >= item.ticks - TICKS:
+            self.played, self.ticks = True, 0
+            return True
+        if percent < MIN_PERCENT:
+            self.ticks = 0
+            return False
+        self.report(ticks, item)
+        return self.played and not self.ticks
+
+    def percent(self, item: Item) -> float | None:
+        """Return how much of it ran."""
+        return self.ticks * 100 / item.ticks if self.ticks and item.ticks else None
+
+
+class Records:
+    """All users' records. On 12.0, a mark of a series leaves single reads at the old record (pitfall 38)."""
+
+    def __init__(self, *, single_reads_are_stale: bool) -> None:
+        """Start with nobody having watched anything."""
+        self._records: dict[tuple[str, str], Record] = {}
+        self._stale: dict[tuple[str, str], Record] = {}
+        self._leaves_stale = single_reads_are_stale
+        self.read_only = False
+
+    def of(self, user: str, item: Item) -> Record:
+        """Return the record that listings show."""
+        return self._records.get((user, item.item_id), Record())
+
+    def single(self, user: str, item: Item) -> Record:
+        """Return the record that a read of one item shows."""
+        return self._stale.get((user, item.item_id)) or self.of(user, item)
+
+    def edit(self, user: str, item: Item) -> Record:
+        """Return a record to change: what is laid over it is laid over what single reads show."""
+        if self.read_only:
+            return replace(self.single(user, item))
+        key = (user, item.item_id)
+        if key in self._stale:
+            self._records[key] = self._stale.pop(key)
+        return self._records.setdefault(key, Record())
+
+    def edit_by_folder(self, user: str, item: Item) -> Record:
+        """Return a record to change because its series or season was marked."""
+        if self.read_only:
+            return replace(self.of(user, item))
+        key = (user, item.item_id)
+        if self._leaves_stale and key not in self._stale:
+            self._stale[key] = replace(self.of(user, item))
+        return self._records.setdefault(key, Record())
+
+
+def dto(record: Record, item: Item, key: str, *, zero_ids: bool) -> Json:
+    """Render a record; what is nothing is absent. 10.10 gives no item id outside of frames (server-apis §3.2)."""
+    found: Json = {} if record.rating is None else {"Rating": record.rating}
+    percent = record.percent(item)
+    found |= {} if percent is None else {"PlayedPercentage": percent}
+    found |= {"PlaybackPositionTicks": record.ticks, "PlayCount": record.count, "IsFavorite": record.favourite}
+    found |= {} if record.rating is None else {"Likes": record.rating >= 6.5}
+    found |= {} if record.date is None else {"LastPlayedDate": time_text(record.date)}
+    return found | {"Played": record.played, "Key": key, "ItemId": "0" * 32 if zero_ids else item.item_id}
+
+
+def folder_dto(records: list[Record], item: Item, key: str) -> Json:
+    """Render what a series or season shows of its videos."""
+    left = sum(not record.played for record in records)
+    return {
+        "UnplayedItemCount": left,
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 0,
+        "IsFavorite": False,
+        "Played": not left,
+        "Key": key,
+        "ItemId": item.item_id,
+    }
+
+
+def time_text(at: datetime) -> str:
+    """Write a time with up to seven digits of a second, without trailing zeros (server-apis §6)."""
+    text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    return f"{text}Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time, ISO or compact, as UTC unless it says otherwise; raises ValueError."""
+    if text.isdecimal():
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    at = datetime.fromisoformat(text)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
