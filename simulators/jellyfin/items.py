@@ -30,7 +30,11 @@ class Items:
             "MediaSources": self._sources(item),
             "PremiereDate": _premiere(item),
         }
-        found |= {name: optional[name] for name in optional if (name in wanted or single) and optional[name] is not None and (name != "MediaSources" or not item.is_folder)}
+        found |= {
+            name: optional[name]
+            for name in optional
+            if (name in wanted or single) and optional[name] is not None and (name != "MediaSources" or not item.is_folder)
+        }
         found |= {"ChannelId": None, **_numbers(item), "IsFolder": item.is_folder, "Type": item.kind}
         if item.kind == "CollectionFolder":
             found["CollectionType"] = "movies" if any(child.kind == "Movie" for child in item.children) else "tvshows"
@@ -41,7 +45,7 @@ class Items:
     def user_data(self, item: Item, user: User, *, single: bool = False) -> Json:
         """Render a user's record of an item."""
         if item.is_folder:
-            return folder_dto([self._records.of(user.user_id, video) for video in item.videos()], item, self.key(item))
+            return folder_dto([self._records.of(user.user_id, video) for video in item.videos()], item, self.key(item), percent=self._version >= (12,))
         record = self._records.single(user.user_id, item) if single else self._records.of(user.user_id, item)
         return dto(record, item, self.key(item), zero_ids=self._version < (10, 11))
 
@@ -55,7 +59,10 @@ class Items:
 
     def _sources(self, item: Item) -> list[Json]:
         files = {item.path: item.item_id, **item.versions}
-        return [{"Protocol": "File", "Id": number, "Path": path, "Type": "Default", "Container": "mkv", "RunTimeTicks": item.ticks} for path, number in files.items()]
+        return [
+            {"Protocol": "File", "Id": number, "Path": path, "Type": "Default", "Container": "mkv", "RunTimeTicks": item.ticks}
+            for path, number in files.items()
+        ]
 
 
 def page(rows: Iterable[Json], total: int, start: int) -> Json:

@@ -1,7 +1,7 @@
 """What is on the shelves: libraries, series, seasons and videos, each with the id that Jellyfin makes of its path."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,12 +55,12 @@ class Item:
 class Library:
     """All items by id, in the order in which they were added."""
 
-    def __init__(self, titles: Iterable[Title], created: datetime) -> None:
-        """Shelve the titles."""
+    def __init__(self, titles: Iterable[Title], created: datetime, ids: Mapping[str, str]) -> None:
+        """Shelve the titles; `ids` gives some by their paths."""
         self.items: dict[str, Item] = {}
         self.folders: dict[str, Item] = {}
         self.by_key: dict[str, list[Item]] = {}
-        self._created = created
+        self._created, self._ids = created, ids
         for title in titles:
             self.add(title)
 
@@ -69,8 +69,8 @@ class Library:
         folder = self._folder(title.library)
         kind = "Movie" if title.show is None else "Episode"
         parent = folder if title.show is None else self._season(title.show, title, folder)
-        item = Item(item_id(title.path), kind, title.name, f"{ROOT}/{title.path}", self._created, parent, title, title.ids, title.year, title.episode)
-        item.versions = {f"{ROOT}/{path}": item_id(path) for path in title.versions}
+        item = Item(self._id(title.path), kind, title.name, f"{ROOT}/{title.path}", self._created, parent, title, title.ids, title.year, title.episode)
+        item.versions = {f"{ROOT}/{path}": self._id(path) for path in title.versions}
         self.by_key.setdefault(title.key, []).append(item)
         return self._keep(item)
 
@@ -88,19 +88,22 @@ class Library:
         """Iterate over the items of these kinds."""
         return (item for item in self.items.values() if item.kind in kinds)
 
+    def _id(self, path: str) -> str:
+        return self._ids.get(path) or item_id(path)
+
     def _folder(self, name: str) -> Item:
         if name not in self.folders:
-            self.folders[name] = self._keep(Item(item_id(name), "CollectionFolder", name, f"/config/root/default/{name}", self._created))
+            self.folders[name] = self._keep(Item(self._id(name), "CollectionFolder", name, f"/config/root/default/{name}", self._created))
         return self.folders[name]
 
     def _season(self, show: Show, title: Title, folder: Item) -> Item:
         path = title.path.split("/")[1]
-        series = self._known(f"{title.library}/{path}", "Series", show.name, folder, show.ids, show.year)
+        series = self._known(f"{title.library}/{path}", "Series", show.name, folder, ids=show.ids, year=show.year)
         number = title.season
-        return self._known(f"{title.library}/{path}/{number}", "Season", "Specials" if number == 0 else f"Season {number}", series, {}, None, number)
+        return self._known(f"{title.library}/{path}/{number}", "Season", "Specials" if number == 0 else f"Season {number}", series, ids={}, number=number)
 
-    def _known(self, path: str, kind: str, name: str, parent: Item, ids: dict[str, str], year: int | None, number: int | None = None) -> Item:
-        key = item_id(path)
+    def _known(self, path: str, kind: str, name: str, parent: Item, *, ids: dict[str, str], year: int | None = None, number: int | None = None) -> Item:
+        key = self._id(path)
         if key not in self.items:
             self._keep(Item(key, kind, name, f"{ROOT}/{path}", self._created, parent, None, ids, year, number))
         return self.items[key]

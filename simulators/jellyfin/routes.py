@@ -2,8 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -11,6 +10,7 @@ from aiohttp import web
 from .auth import Caller, User, user_dto
 from .items import page, wanted_fields
 from .library import Item
+from .listing import chosen, library_of, wanted
 from .userdata import dto, folder_dto, parse_time, time_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ type Asked = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 
 LONGEST_TARGET = 8190  # bytes of the request line; beyond it is a 414 (pitfall 44)
 GUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def refused(status: int, text: str = "Error processing request.") -> web.Response:
@@ -31,7 +30,13 @@ def refused(status: int, text: str = "Error processing request.") -> web.Respons
 
 def problem(status: int, title: str, **more: Any) -> web.Response:
     """Say no as routing does: with a problem in JSON."""
-    body = {"type": f"https://tools.ietf.org/html/rfc9110#section-15.5.{status - 399}", "title": title, "status": status, **more, "traceId": f"00-{secrets.token_hex(16)}-00"}
+    body = {
+        "type": f"https://tools.ietf.org/html/rfc9110#section-15.5.{status - 399}",
+        "title": title,
+        "status": status,
+        **more,
+        "traceId": f"00-{secrets.token_hex(16)}-00",
+    }
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
@@ -172,7 +177,10 @@ class Routes:
 
     async def _keys(self, _request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
-        rows = [{"Id": 0, "AccessToken": key, "DeviceId": "", "AppName": name, "UserId": "0" * 32, "IsActive": False} for key, name in self._server.auth.keys.items()]
+        rows = [
+            {"Id": 0, "AccessToken": key, "DeviceId": "", "AppName": name, "UserId": "0" * 32, "IsActive": False}
+            for key, name in self._server.auth.keys.items()
+        ]
         return web.json_response(page(rows, len(rows), 0))
 
     async def _new_key(self, request: web.Request, caller: Caller) -> web.Response:
@@ -181,7 +189,7 @@ class Routes:
         return web.Response(status=204)
 
     async def _quick_connect_enabled(self, _request: web.Request) -> web.Response:
-        return web.json_response(True)  # noqa: FBT003 - the whole answer
+        return web.json_response(True)
 
     async def _quick_connect_begin(self, request: web.Request) -> web.Response:
         device = self._server.auth.device(request)
@@ -196,7 +204,7 @@ class Routes:
         if state is None:
             return web.json_response("Unable to find request", status=404)
         state["Authenticated"], state["User"] = True, self._user(request, caller)
-        return web.json_response(True)  # noqa: FBT003 - the whole answer
+        return web.json_response(True)
 
     async def _quick_connect_log_in(self, request: web.Request) -> web.Response:
         state, device = self._server.auth.codes.get((await request.json()).get("Secret", "")), self._server.auth.device(request)
@@ -217,11 +225,18 @@ class Routes:
 
     async def _virtual_folders(self, _request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
-        return web.json_response([{"Name": name, "ItemId": folder.item_id, "Locations": [f"/media/{name}"]} for name, folder in self._server.library.folders.items()])
+        return web.json_response(
+            [{"Name": name, "ItemId": folder.item_id, "Locations": [f"/media/{name}"]} for name, folder in self._server.library.folders.items()]
+        )
 
     async def _tasks(self, _request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
-        return web.json_response([{"Name": "Scan Media Library", "Key": "RefreshLibrary", "State": "Idle"}, {"Name": "Optimize database", "Key": "OptimizeDatabaseTask", "State": "Idle"}])
+        return web.json_response(
+            [
+                {"Name": "Scan Media Library", "Key": "RefreshLibrary", "State": "Idle"},
+                {"Name": "Optimize database", "Key": "OptimizeDatabaseTask", "State": "Idle"},
+            ]
+        )
 
     async def _counts(self, _request: web.Request, _caller: Caller) -> web.Response:
         kinds = [item.kind for item in self._server.library.items.values()]
@@ -231,11 +246,9 @@ class Routes:
         """List items; an API key without a user gets no records, unknown arguments are ignored."""
         query = request.query
         user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
-        found = [item for item in self._chosen(query) if user is None or user.sees(_library_of(item))]
+        found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
         if user is not None:
-            found = [item for item in found if self._passes(item, user, query)]
-            if query.get("sortBy", "").startswith("DatePlayed"):
-                found.sort(key=lambda item: self._server.records.of(user.user_id, item).date or NEVER, reverse=query.get("sortOrder") == "Descending")
+            found = wanted(found, lambda item: self._server.records.of(user.user_id, item), query, self._server.numbers)
         start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
         rows = found[start : start + limit if limit is not None else None]
         if self._server.faults.truncate:
@@ -244,24 +257,6 @@ class Routes:
         bodies = [self._server.items.row(item, user, wanted_fields(query), user_data=shows_record) for item in rows]
         total = len(rows) if query.get("enableTotalRecordCount") == "false" else len(found)
         return web.json_response(page(bodies, total, start))
-
-    def _chosen(self, query: Mapping[str, str]) -> list[Item]:
-        """Find what a listing is about: ids, or kinds below a folder; a second id of the same item and unknown ones are left out."""
-        library = self._server.library
-        if "ids" in query:
-            found = {item.item_id: item for one in query["ids"].split(",") if (item := library.items.get(one.replace("-", "").lower()))}
-            return list(found.values())
-        parent = library.items.get(query.get("parentId", "").replace("-", "").lower())
-        kinds = frozenset(query["includeItemTypes"].split(",")) if "includeItemTypes" in query else frozenset({"Movie", "Series", "Season", "Episode"})
-        return [item for item in library.of_kinds(kinds) if parent is None or parent in item.ancestors()]
-
-    def _passes(self, item: Item, user: User, query: Mapping[str, str]) -> bool:
-        record, wanted = self._server.records.of(user.user_id, item), query.get("filters", "").split(",")
-        if "IsPlayed" in wanted and not record.played:
-            return False
-        if "IsUnplayed" in wanted and record.played:
-            return False
-        return "IsResumable" not in wanted or record.ticks > 0
 
     async def _resume(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
@@ -272,8 +267,8 @@ class Routes:
         user = self._user(request, caller)
         item = self._find(request, user)
         body = self._server.items.row(item, user, wanted_fields(request.query), single=True)
-        wanted = request.match_info["item"].replace("-", "").lower()
-        return web.json_response(body | ({"Id": wanted} if wanted in item.versions.values() else {}))
+        asked = request.match_info["item"].replace("-", "").lower()
+        return web.json_response(body | ({"Id": asked} if asked in item.versions.values() else {}))
 
     async def _ancestors(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
@@ -292,7 +287,7 @@ class Routes:
         item = self._find(request, user)
         try:
             self._server.write(user, item, _typed(await request.json()))
-        except (ValueError, TypeError):
+        except ValueError, TypeError:
             return problem(400, "One or more validation errors occurred.", errors={"body": ["not of the type"]})
         return self._record(user, item)
 
@@ -331,7 +326,7 @@ class Routes:
         """Answer with a record; a marked series says so whatever its videos show."""
         records, key = self._server.records, self._server.items.key(item)
         if item.is_folder:
-            return web.json_response(folder_dto([records.of(user.user_id, video) for video in item.videos()], item, key))
+            return web.json_response(folder_dto([records.of(user.user_id, video) for video in item.videos()], item, key, percent=self._server.numbers >= (12,)))
         record = records.single(user.user_id, item) if single else records.of(user.user_id, item)
         return web.json_response(dto(record, item, key, zero_ids=self._server.numbers < (10, 11)))
 
@@ -389,18 +384,21 @@ class Routes:
         if not GUID.fullmatch(text):
             raise Refused(problem(400, "One or more validation errors occurred.", errors={"itemId": [f"The value '{text}' is not valid."]}))
         item = self._server.library.find(text)
-        if item is None or not user.sees(_library_of(item)):
+        if item is None or not user.sees(library_of(item)):
             raise Refused(problem(404, "Not Found"))
         return item
 
 
-def _library_of(item: Item) -> str:
-    return next((one.name for one in item.ancestors() if one.kind == "CollectionFolder"), item.name)
-
-
 def _typed(body: Any) -> Json:
     """Check the types of a record's fields, as the server's reader does; raises TypeError and ValueError."""
-    kinds: dict[str, type | tuple[type, ...]] = {"Played": bool, "IsFavorite": bool, "Likes": bool, "PlaybackPositionTicks": int, "PlayCount": int, "Rating": (int, float)}
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "Played": bool,
+        "IsFavorite": bool,
+        "Likes": bool,
+        "PlaybackPositionTicks": int,
+        "PlayCount": int,
+        "Rating": (int, float),
+    }
     for name, kind in kinds.items():
         value = body.get(name)
         if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):

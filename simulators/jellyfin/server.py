@@ -23,7 +23,10 @@ API_KEY = "a0c0e0b0d0000000000000000000key1"
 
 
 class JellyfinSimulator(Simulator):
-    """A Jellyfin server of a version, e.g. `10.10.7`, `10.11.11` or `12.0.0`; `users` maps names to passwords, the first is the administrator."""
+    """A Jellyfin server of a version, e.g. `10.10.7`, `10.11.11` or `12.0.0`; `users` maps names to passwords, the first is the administrator.
+
+    `ids` gives items by their paths the ids of a real server.
+    """
 
     kind: ClassVar[str] = "jellyfin"
 
@@ -34,6 +37,7 @@ class JellyfinSimulator(Simulator):
         users: Mapping[str, str],
         *,
         version: str = "10.11.11",
+        ids: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Stock the server."""
@@ -45,7 +49,7 @@ class JellyfinSimulator(Simulator):
         for number, (user, password) in enumerate(users.items()):
             self.auth.add(user, password, administrator=number == 0)
         self.auth.keys[API_KEY] = "demo"
-        self.library = Library(titles, datetime(2024, 1, 1, tzinfo=UTC))
+        self.library = Library(titles, datetime(2024, 1, 1, tzinfo=UTC), ids or {})
         self.records = Records(single_reads_are_stale=self.numbers >= (12,))
         self.items = Items(self.server_id, self.records, self.numbers)
         self.sessions = Sessions()

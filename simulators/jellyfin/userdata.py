@@ -138,10 +138,11 @@ def dto(record: Record, item: Item, key: str, *, zero_ids: bool) -> Json:
     return found | {"Played": record.played, "Key": key, "ItemId": "0" * 32 if zero_ids else item.item_id}
 
 
-def folder_dto(records: list[Record], item: Item, key: str) -> Json:
-    """Render what a series or season shows of its videos."""
+def folder_dto(records: list[Record], item: Item, key: str, *, percent: bool) -> Json:
+    """Render what a series or season shows of its videos; 12.0 gives their share too."""
     left = sum(not record.played for record in records)
-    return {
+    share: Json = {"PlayedPercentage": 100 * (len(records) - left) / max(1, len(records))} if percent else {}
+    return share | {
         "UnplayedItemCount": left,
         "PlaybackPositionTicks": 0,
         "PlayCount": 0,

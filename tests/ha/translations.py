@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
+
 from homeassistant.data_entry_flow import FlowManager
 
 ENGLISH: dict[str, Any] = json.loads((Path(__file__).parents[2] / "custom_components/plex_watchsync/translations/en.json").read_text())

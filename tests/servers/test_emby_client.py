@@ -38,7 +38,7 @@ def simulator(request: pytest.FixtureRequest) -> EmbySimulator:
 
 
 @asynccontextmanager
-async def signed_in(simulator: EmbySimulator, name: str = "bob", password: str = "pb") -> AsyncGenerator[EmbyServer]:  # noqa: S107 - a simulated one
+async def signed_in(simulator: EmbySimulator, name: str = "bob", password: str = "pb") -> AsyncGenerator[EmbyServer]:
     """Open the server as one of its users, with pages so small that every listing has several."""
     async with serving(simulator) as url, ClientSession() as session:
         given = await log_in(session, ServerKind.EMBY, url, name, password, device_id=f"device-{name}", verify_ssl=True)
@@ -153,7 +153,7 @@ async def test_faults(faults: Faults, error: type[ServerError]) -> None:
     simulator = EmbySimulator("attic", generate(1, 3, 1), {"anna": "pa", "bob": "pb"})
     async with signed_in(simulator) as server:
         libraries = [library.library_id for library in await server.libraries()]
-        token = server._http._headers["X-Emby-Token"]  # noqa: SLF001 - to prove that it is told nowhere
+        token = server._http._headers["X-Emby-Token"]
         simulator.faults = faults
         with pytest.raises(error) as raised:
             [page async for page in server.list_items(libraries)]
@@ -174,7 +174,7 @@ async def test_what_bob_may_not_see() -> None:
         with pytest.raises(Forbidden):
             [page async for page in server.list_items([movies])]
         assert await server.read_items([item]) == ()
-        server._user_id = simulator.accounts.by_name["anna"].account_id  # noqa: SLF001 - as if another had been chosen
+        server._user_id = simulator.accounts.by_name["anna"].account_id
         with pytest.raises(Forbidden):
             await server.libraries()
 

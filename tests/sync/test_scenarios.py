@@ -87,7 +87,7 @@ class Stage:
         return {replica_id(name): self._sighting(words, second=second) for name, words in self.servers.items() if "seen" in words}
 
     def _sighting(self, words: Words, *, second: bool) -> Sighting:
-        seen = words.get("second", words["seen"]) if second else words["seen"]
+        seen: str = words["second"] if second and "second" in words else words["seen"]
         said = words.get("marked_unwatched")
         return Sighting(state(seen), NOW, RUNTIME, words.get("playing", False), moment(said) if said else None, confirmed=second)
 

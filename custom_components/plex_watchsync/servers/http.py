@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,16 +24,23 @@ from ..ports import (
 )
 
 TIMEOUT = 180.0  # seconds; a freshly scanned Jellyfin takes up to two minutes for a page (server-apis §3.2)
+WRITE_TIMEOUT = 60.0
 PROBE_TIMEOUT = 10.0
 READERS = 4  # Plex answers 503 when more ask at once (server-apis §3.1)
 WRITERS = 2
 RETRIES = 2
+RETRY_AFTER = 0.2  # seconds, doubled each time
+LONGEST_PAUSE = 3600.0  # seconds; whoever asks for more is asked again every hour
 SKEW_PRECISION = timedelta(seconds=2)
 LARGE = 1 << 18  # bytes; a larger body is parsed off the event loop
 
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 type Json = Any  # what a server says; the shapes are in each server's `wire`
+
+
+class _Away(ServerUnavailable):
+    """The server was away for a moment: a read is worth a second try, which a time-out or a 500 is not."""
 
 
 def clean_url(text: str) -> str:
@@ -62,7 +70,9 @@ class HttpClient:
     ) -> None:
         """Ask below `url`, with these headers."""
         self._session, self._url, self._headers, self._verify_ssl = session, url.rstrip("/"), headers, verify_ssl
-        self._clock, self._timeout = clock, ClientTimeout(total=timeout, sock_connect=PROBE_TIMEOUT)
+        self._clock = clock
+        self._read_timeout = ClientTimeout(total=timeout, sock_connect=PROBE_TIMEOUT)
+        self._write_timeout = ClientTimeout(total=min(timeout, WRITE_TIMEOUT), sock_connect=PROBE_TIMEOUT)
         self._readers, self._writers = asyncio.Semaphore(READERS), asyncio.Semaphore(WRITERS)
         self.skew = timedelta()
         """By how much the server's clock is ahead of ours (R7), as good as the `Date` header's whole seconds."""
@@ -76,53 +86,39 @@ class HttpClient:
             if len(answer.body) > LARGE:
                 return await asyncio.to_thread(_parsed, answer.body)
             return _parsed(answer.body)
-        except ValueError:
+        except ValueError, RecursionError:
             message = f"{method} {path}: the answer is not JSON"
             raise UnexpectedAnswer(message) from None
 
     async def ask(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None) -> Answer:
         """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
-        gate = self._readers if method == "GET" else self._writers
-        async with gate:
-            for attempt in range(RETRIES if method == "GET" else 0):
+        reads = method == "GET"
+        async with self._readers if reads else self._writers:
+            for attempt in range(RETRIES if reads else 0):
                 try:
                     return await self._once(method, path, params, body)
-                except CertificateInvalid, RateLimited:
-                    raise
-                except ServerUnavailable as error:
+                except _Away as error:
                     if error.retry_after is not None:
                         raise
-                    await asyncio.sleep(0.2 * 2**attempt)
+                    await asyncio.sleep(RETRY_AFTER * 2**attempt)
             return await self._once(method, path, params, body)
 
     async def _once(self, method: str, path: str, params: Mapping[str, str] | None, body: Json) -> Answer:
-        """Send one request; its address, query and headers may hold secrets and stay out of every message."""
+        """Send one request; a redirect is not followed: it would carry the token to wherever it points."""
         asked = f"{method} {path}"
-        try:
+        with _told_apart(asked):
             async with self._session.request(
                 method,
                 self._url + path,
                 params=params,
                 json=body,
                 headers=self._headers,
-                timeout=self._timeout,
+                timeout=self._read_timeout if method == "GET" else self._write_timeout,
                 ssl=self._verify_ssl,
-                allow_redirects=method == "GET",
+                allow_redirects=False,
             ) as response:
+                self._measure_skew(response)  # now: the body may take minutes
                 content = await response.read()
-        except (ClientConnectorCertificateError, ClientConnectorSSLError) as error:
-            message = f"{asked}: the certificate is not trusted"
-            raise CertificateInvalid(message) from error
-        except TimeoutError:
-            message = f"{asked}: no answer in time"
-            raise ServerUnavailable(message) from None
-        except (ClientError, OSError) as error:
-            message = f"{asked}: {type(error).__name__}"
-            raise ServerUnavailable(message) from None
-        except ValueError:
-            message = f"{asked}: not an address"
-            raise ServerUnavailable(message) from None
-        self._measure_skew(response)
         failure = self._failure(asked, response)
         if failure is not None:
             raise failure
@@ -146,20 +142,42 @@ class HttpClient:
             return None
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimited(message, self._retry_after(response))
+        if status in _AWAY:
+            return _Away(message, self._retry_after(response))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return ServerUnavailable(message, self._retry_after(response) if status in _AWAY else None)
+            return ServerUnavailable(message)
         kinds: dict[int, type[ServerError]] = {401: AuthFailed, 403: Forbidden, 404: ItemNotFound}
         return kinds.get(status, UnexpectedAnswer)(message)
 
     def _retry_after(self, response: ClientResponse) -> float | None:
-        """Return the seconds that the server asks for, given as such or as a date."""
+        """Return the seconds that the server asks for, given as such or as a date of its own clock."""
         told = response.headers.get("Retry-After", "").strip()
         if told.isdecimal():
-            return float(told)
+            return min(float(told), LONGEST_PAUSE)
         try:
-            return max(0.0, (parsedate_to_datetime(told) - self._clock()).total_seconds())
+            pause = parsedate_to_datetime(told) - self._clock() - self.skew
         except ValueError, TypeError:
             return None
+        return min(max(0.0, pause.total_seconds()), LONGEST_PAUSE)
+
+
+@contextmanager
+def _told_apart(asked: str) -> Generator[None]:
+    """Turn what happens on the way into a `ServerError`; the address, query and headers may hold secrets and stay out of the message."""
+    try:
+        yield
+    except (ClientConnectorCertificateError, ClientConnectorSSLError) as error:
+        message = f"{asked}: the certificate is not trusted"
+        raise CertificateInvalid(message) from error
+    except TimeoutError:
+        message = f"{asked}: no answer in time"
+        raise ServerUnavailable(message) from None
+    except (ClientError, OSError) as error:
+        message = f"{asked}: {type(error).__name__}"
+        raise _Away(message) from None
+    except ValueError:
+        message = f"{asked}: not an address"
+        raise ServerUnavailable(message) from None
 
 
 def _parsed(body: bytes) -> Json:

@@ -8,27 +8,33 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 NO_IDS: frozenset[str] = frozenset()
 
 _ALIASES = {
     "themoviedb": "tmdb",
+    "themoviedbcom": "tmdb",
     "moviedb": "tmdb",
     "thetvdb": "tvdb",
-    "thetvdbdvd": "tvdb",
     "imdbid": "imdb",
     "tmdbid": "tmdb",
     "tvdbid": "tvdb",
+    "mal": "myanimelist",
 }
 _NUMERIC = frozenset({"tmdb", "tvdb", "tvmaze", "tvrage", "anidb", "anilist", "myanimelist"})
-_SHARED = re.compile(r"(collection|set|season|slug|website)$")
-"""Names that Jellyfin and Emby report beside ids and that many titles have in common, or that are addresses."""
+_SHARED = re.compile(r"(collection|set|season|series|show|group|slug|website|site|facebook|instagram|twitter|reddit|wikipedia)$")
+"""Names that Jellyfin and Emby report beside ids: of something bigger that many titles share (TmdbCollection, Shoko Series), or of a page, not of a title."""
+_NOTHING = re.compile(r"0*|-[0-9]+|none|null|undefined|unknown|n/?a|https?:.*", re.IGNORECASE | re.DOTALL)
+"""What tools and scrapers leave where they found no id, and addresses."""
 
-_GUID = re.compile(r"(?P<scheme>[a-z0-9.]+)://(?P<path>[^?]*)", re.IGNORECASE)
-_LEGACY = re.compile(r"(?:com\.plexapp|tv\.plex)\.agents\.(?P<agent>[a-z0-9]+)(?:\.(?P<part>[a-z0-9]+))?", re.IGNORECASE)
-_HAMA = re.compile(r"(?P<kind>anidb|tvdb|tmdb|imdb|tvmaze)\d?-(?P<value>\w+)")
-_OTHERS = {"youtube": "youtube", "youtubeagent": "youtube", "tvmaze": "tvmaze", "anidb": "anidb", "imdb": "imdb", "themoviedb": "tmdb", "thetvdb": "tvdb"}
-_IDLESS = frozenset({"local", "none", "unknown", "iva", "file"})
+_GUID = re.compile(r"(?P<scheme>[a-z0-9.-]+)://(?P<path>[^?]*)", re.IGNORECASE)
+_IDLESS = frozenset({"local", "none", "unknown", "iva", "file", "http", "https"})
+_CUSTOM = "tv.plex.agents.custom."
+_AGENTS = frozenset({"imdb", "themoviedb", "thetvdb", "tvmaze", "tvrage", "anidb", "anilist", "myanimelist", "youtube"})
+"""Legacy agents by the last word of their name, which number episodes as aired; `thetvdbdvdorder` does not, and so names none."""
+_HAMA = re.compile(r"(?P<kind>anidb|tvdb|tmdb|imdb|tvmaze|youtube)[0-9]?-(?P<value>.+)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +51,33 @@ NO_GUID = Guid()
 
 
 def external_id(kind: str, value: str) -> str | None:
-    """Clean an id; None for what identifies nothing: empty, zero, an id of a collection or a season, an address."""
-    kind = re.sub(r"[^a-z0-9]", "", kind.casefold())
+    """Clean an id, as `imdb:tt0137523`; None for what identifies no title: no value, zero, an id of a collection or a season, an address."""
+    kind = re.sub(r"[\W_]", "", kind.casefold())
     kind, value = _ALIASES.get(kind, kind), value.strip()
-    if not kind or not value or _SHARED.search(kind) or value.startswith(("http:", "https:", "-")):
+    if not kind or _SHARED.search(kind) or _NOTHING.fullmatch(value):
         return None
     if kind == "imdb":
-        value = value.casefold()
-        return f"imdb:{value}" if re.fullmatch(r"tt\d+", value) and int(value[2:]) else None
+        title = re.fullmatch(r"tt0*([1-9][0-9]*)", value, re.IGNORECASE)
+        return f"imdb:tt{title[1]:0>7}" if title else None
     if kind in _NUMERIC:
-        return f"{kind}:{int(value)}" if re.fullmatch(r"[0-9]+", value) and int(value) else None
-    return None if re.fullmatch(r"0+", value) else f"{kind}:{value}"
+        number = re.fullmatch(r"0*([1-9][0-9]*)", value)
+        return f"{kind}:{number[1]}" if number else None
+    return f"{kind}:{value}"
 
 
 def parse_guid(text: str) -> Guid:
     """Read any of Plex's guids: `imdb://tt1`, `plex://movie/5d77…`, the legacy agents' `com.plexapp.agents.thetvdb://81189/1/2?lang=en` (I1, I2)."""
-    found = _GUID.match(text.strip())
+    found = _GUID.fullmatch(text.strip().partition("?")[0])
     if found is None:
         return NO_GUID
-    scheme, path = found["scheme"].casefold(), found["path"]
-    if legacy := _LEGACY.fullmatch(scheme):
-        return _legacy(legacy["agent"], legacy["part"], path)
+    scheme, path = found["scheme"].casefold(), unquote(found["path"])
     if scheme in _IDLESS:
         return NO_GUID
-    one = external_id(scheme, path)
-    return Guid(frozenset({one})) if one else NO_GUID
+    if scheme.startswith(_CUSTOM):  # a metadata provider that somebody runs: its ids say as much as `plex://`, to Plex alone (I2)
+        return Guid(frozenset({f"{scheme}:{path}"})) if path else NO_GUID
+    if "." in scheme:
+        return _legacy(scheme.rpartition(".")[2], path)
+    return _own(external_id(scheme, path))
 
 
 def movie_keys(ids: Iterable[str]) -> frozenset[str]:
@@ -78,11 +86,14 @@ def movie_keys(ids: Iterable[str]) -> frozenset[str]:
 
 
 def episode_keys(ids: Iterable[str], show_ids: Iterable[str], season: int | None, episode: int | None) -> frozenset[str]:
-    """Return an episode's match keys: by its own ids, and by its show's with its number, specials (season 0) included."""
+    """Return an episode's match keys: by its own ids, and by its show's with its number, specials (season 0) included.
+
+    What only Plex understands has a slash (`plex:show/5d…`) and numbers nothing: there, each episode has such an id of its own (I2).
+    """
     own = {sys.intern(f"episode/{one.replace(':', '/', 1)}") for one in ids}
     if season is None or episode is None:
         return frozenset(own)
-    return frozenset(own | {sys.intern(f"show/{one.replace(':', '/', 1)}/{season}/{episode}") for one in show_ids if not one.startswith("plex:")})
+    return frozenset(own | {sys.intern(f"show/{one.replace(':', '/', 1)}/{season}/{episode}") for one in show_ids if "/" not in one})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +116,27 @@ def ids_of(keys: Iterable[str]) -> Ids:
     return ids
 
 
-def _legacy(agent: str, part: str | None, path: str) -> Guid:
-    """Read a legacy agent's guid: an episode's has its show's id and its number."""
+def _own(one: str | None) -> Guid:
+    return Guid(frozenset({one})) if one else NO_GUID
+
+
+def _legacy(agent: str, path: str) -> Guid:
+    """Read a legacy agent's guid: an episode's has its show's id and its number, a season's says nothing of any title."""
     name, *numbers = path.split("/")
-    one = _legacy_id(agent if agent not in {"custom", "nfo"} else part or "", name)
-    if one is None:
+    one = _legacy_id(agent, name)
+    if one is None or not numbers:
+        return _own(one)
+    if len(numbers) < 2 or not all(_NUMBER.fullmatch(number) for number in numbers[:2]):
         return NO_GUID
-    if len(numbers) >= 2 and all(re.fullmatch(r"[0-9]+", number) for number in numbers[:2]):
-        return Guid(show_ids=frozenset({one}), season=int(numbers[0]), episode=int(numbers[1]))
-    return NO_GUID if numbers else Guid(frozenset({one}))
+    return Guid(show_ids=frozenset({one}), season=int(numbers[0]), episode=int(numbers[1]))
 
 
 def _legacy_id(agent: str, name: str) -> str | None:
-    agent = agent.casefold()
-    if found := _HAMA.fullmatch(name):  # hama: tvdb2-, tvdb4- and the like are TVDB numbers too (server-apis §6)
-        return external_id(found["kind"], found["value"])
-    if agent in _OTHERS:
-        return external_id(_OTHERS[agent], name)
-    if agent.startswith("xbmcnfo"):  # whatever its files named: an imdb id, else a number of the scraper's own
+    if agent == "hama":  # tvdb2-, tvdb4- and the like are TVDB numbers too (server-apis §6)
+        found = _HAMA.fullmatch(name)
+        return external_id(found["kind"], found["value"]) if found else None
+    if agent in {"xbmcnfo", "xbmcnfotv"}:  # whatever its files named: an imdb id, else a number of the scraper that wrote them
         return external_id("imdb", name) or external_id("tvdb" if agent == "xbmcnfotv" else "tmdb", name)
-    return None
+    if agent == "youtube" and name.startswith("youtube|"):  # newer ones put the id between marks: youtube|PL…|folder
+        name = name.split("|")[1]
+    return external_id(agent, name) if agent in _AGENTS else None

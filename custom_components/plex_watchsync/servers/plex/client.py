@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession
 
-from ...ports import AuthFailed, Forbidden, ItemNotFound, Library, NotAMediaServer, ServerIdentity, ServerKind, ServerUser, UnexpectedAnswer
+from ...ports import AuthFailed, Forbidden, ItemNotFound, Library, NotAMediaServer, ServerIdentity, ServerUser, UnexpectedAnswer
 from ...sync.model import MediaKind, Observation, WatchState
 from ...sync.policy import Traits
 from ..http import HttpClient
 from . import wire
-from .normalise import KINDS, MILLISECONDS, SHARED, Times, external_ids, libraries, observation, owner, understood
+from .normalise import KINDS, MILLISECONDS, OWNER, SHARED, Times, external_ids, is_rating_key, libraries, observation, owner, server_identity, understood
 
 if TYPE_CHECKING:
-    from .. import Connection
+    from ..connect import Connection
 
 PRODUCT = "plex_watchsync"
 AGENT = "com.plexapp.plugins.library"
@@ -29,14 +30,12 @@ ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched 
 
 
 async def identify(http: HttpClient) -> ServerIdentity | None:
-    """Ask who answers, None when it is no Plex; raises ServerUnavailable."""
+    """Ask who answers, None when it is no Plex; raises ServerUnavailable, ServerTooOld."""
     try:
         answer = await http.json("GET", "/identity")
-        with understood("the identity"):
-            container: wire.Container = answer["MediaContainer"]
-            return ServerIdentity(ServerKind.PLEX, container["machineIdentifier"], "Plex", container["version"])
     except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
         return None
+    return server_identity(answer)
 
 
 class PlexServer:
@@ -58,6 +57,9 @@ class PlexServer:
             "X-Plex-Token": connection.token,
             "X-Plex-Client-Identifier": connection.device_id,
             "X-Plex-Product": PRODUCT,
+            "X-Plex-Version": "1",
+            "X-Plex-Platform": "Python",
+            "X-Plex-Device": PRODUCT,
             "X-Plex-Device-Name": PRODUCT,
             "X-Plex-Pms-Api-Version": "1.0",
         }
@@ -65,13 +67,16 @@ class PlexServer:
         return cls(http, connection.user_id)
 
     async def identity(self) -> ServerIdentity:
-        """Ask the server who it is, and its name, which only those with a token are told; raises NotAMediaServer."""
+        """Ask the server who it is, and its name, which it tells only those whose token is good; raises NotAMediaServer."""
         found = await identify(self._http)
         if found is None:
             message = "no Plex server answers"
             raise NotAMediaServer(message)
-        root = await self._container("/")
-        return ServerIdentity(found.kind, found.server_id, root.get("friendlyName") or found.name, found.version)
+        try:
+            root = await self._container("/")
+        except AuthFailed, Forbidden:
+            return found
+        return replace(found, name=root.get("friendlyName") or found.name)
 
     async def users(self) -> tuple[ServerUser, ...]:
         """Return whose token it is: the owner may list the accounts, others may not (server-apis §1.1)."""
@@ -107,9 +112,10 @@ class PlexServer:
 
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         """Read items anew by id."""
-        rows = await self._by_ids(item_ids)
+        wanted = frozenset(item_ids)
+        rows = await self._by_ids(wanted)
         with understood("the answer to a read by id"):
-            rows = [row for row in rows if row["ratingKey"] in item_ids and row.get("type") in KINDS]
+            rows = [row for row in rows if row["ratingKey"] in wanted and row.get("type") in KINDS]
         homes: dict[str, list[wire.Row]] = {}
         for row in rows:
             homes.setdefault(str(row.get("librarySectionID", "")), []).append(row)
@@ -140,12 +146,11 @@ class PlexServer:
         await self._http.ask("PUT", f"/:/{how}", params={"identifier": AGENT, "key": item_id})
 
     async def _set_position(self, item_id: str, wanted: WatchState) -> None:
-        """Report a stop at the position; without the run time Plex ignores it."""
+        """Report a stop at the position; Plex ignores it without the run time, which it may not know: the reading back will tell (M3)."""
         if item_id not in self._runtimes:
             await self.read_items([item_id])
-        if (runtime := self._runtimes.get(item_id)) is None:
-            message = "an item without a run time takes no position"
-            raise UnexpectedAnswer(message)
+        if not (runtime := self._runtimes.get(item_id)):
+            return
         position = min(wanted.position, int(runtime * ALMOST_WATCHED))
         params = {
             "ratingKey": item_id,
@@ -158,7 +163,7 @@ class PlexServer:
         await self._http.ask("POST", "/:/timeline", params=params)
 
     def _is_mine(self, row: wire.Row) -> bool:
-        return self._user_id is None or str(row.get("User", {}).get("id")) == self._user_id
+        return str(row.get("User", {}).get("id")) == (self._user_id or OWNER.user_id)
 
     async def _container(self, path: str, **params: str) -> wire.Container:
         answer = await self._http.json("GET", path, params=params)
@@ -186,15 +191,19 @@ class PlexServer:
             yield rows
 
     async def _by_ids(self, item_ids: Iterable[str]) -> list[wire.Row]:
-        rows: list[wire.Row] = []
-        for some in batched(sorted(item_ids), MOST_IDS, strict=False):
-            try:
-                container = await self._container(f"/library/metadata/{','.join(some)}", includeGuids="1", excludeElements=UNREAD)
-            except ItemNotFound:  # none of them is there
-                continue
-            home = container.get("librarySectionID")
-            rows += [row if home is None or "librarySectionID" in row else {**row, "librarySectionID": home} for row in container.get("Metadata", ())]
-        return rows
+        """Read rows of any type; what is no rating key is unknown, and never becomes a part of an address."""
+        known = sorted(item_id for item_id in item_ids if is_rating_key(item_id))
+        return [row for some in batched(known, MOST_IDS, strict=False) for row in await self._together(some)]
+
+    async def _together(self, item_ids: tuple[str, ...]) -> list[wire.Row]:
+        """Read some rows at once, those of a refused group apart: whether one missing item makes a 404 of all is documented nowhere."""
+        try:
+            container = await self._container(f"/library/metadata/{','.join(item_ids)}", includeGuids="1", excludeElements=UNREAD)
+        except ItemNotFound:
+            half = len(item_ids) // 2
+            return [*await self._together(item_ids[:half]), *await self._together(item_ids[half:])] if half else []
+        home = container.get("librarySectionID")
+        return [row if home is None or "librarySectionID" in row else {**row, "librarySectionID": home} for row in container.get("Metadata", ())]
 
     async def _observed(self, rows: list[wire.Row], home: str) -> tuple[Observation, ...]:
         await self._read_missing_shows(rows)

@@ -1,13 +1,15 @@
 """From what Plex sends to the words of the sync rules; no clock and no request in here."""
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ...ports import Library, ServerUser, UnexpectedAnswer
+from ...ports import Library, ServerIdentity, ServerKind, ServerTooOld, ServerUser, UnexpectedAnswer
 from ...sync.identity import Guid, episode_keys, movie_keys, parse_guid
 from ...sync.model import Media, MediaKind, Observation, Part, WatchState
+from ..http import Json
 from . import wire
 
 MILLISECONDS = 1000
@@ -16,6 +18,7 @@ SHARED = ServerUser("shared", "Shared user")
 """Somebody whose token may not list the accounts; only plex.tv knows the name."""
 
 KINDS = {"movie": MediaKind.MOVIE, "episode": MediaKind.EPISODE}
+_OLDEST = (1, 19)
 _LIBRARY_KINDS = {"movie": frozenset({MediaKind.MOVIE}), "show": frozenset({MediaKind.EPISODE})}
 
 type Shows = Mapping[str, frozenset[str]]
@@ -41,6 +44,25 @@ def understood(what: str) -> Generator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         message = f"{what} is not of the documented shape ({type(error).__name__})"
         raise UnexpectedAnswer(message) from None
+
+
+def server_identity(answer: Json) -> ServerIdentity | None:
+    """Tell who answers, None when it is no Plex; raises ServerTooOld. Its name is told elsewhere."""
+    container = answer.get("MediaContainer") if isinstance(answer, dict) else None
+    if not isinstance(container, dict):
+        return None
+    server_id, version = container.get("machineIdentifier"), container.get("version")
+    if not isinstance(server_id, str) or not isinstance(version, str) or (found := re.match(r"(\d+)\.(\d+)", version)) is None:
+        return None
+    if (int(found[1]), int(found[2])) < _OLDEST:
+        message = f"Plex {version} is too old"
+        raise ServerTooOld(message, version)
+    return ServerIdentity(ServerKind.PLEX, server_id, "Plex", version)
+
+
+def is_rating_key(text: str) -> bool:
+    """Tell an item's id from other text that a webhook may have brought: a whole number (server-apis §2)."""
+    return text.isascii() and text.isdecimal()
 
 
 def watch_state(row: wire.Row, times: Times) -> WatchState:
@@ -69,7 +91,7 @@ def libraries(container: wire.Container) -> tuple[Library, ...]:
 
 def owner(container: wire.Container) -> ServerUser:
     """Name the owner, whose account has the number 1 on every server (server-apis §2)."""
-    names = [account.get("name") for account in container.get("Account", ()) if account.get("id") == int(OWNER.user_id)]
+    names = [account.get("name") for account in container.get("Account", ()) if str(account.get("id")) == OWNER.user_id]
     return ServerUser(OWNER.user_id, names[0]) if names and names[0] else OWNER
 
 
