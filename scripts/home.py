@@ -28,6 +28,7 @@ homeassistant:
   time_zone: Europe/Amsterdam
   country: NL
   currency: EUR
+  internal_url: "http://127.0.0.1:{port}"
 frontend:
 config:
 history:
@@ -36,7 +37,7 @@ recorder:
   commit_interval: 1
 webhook:
 automation: []
-script: {}
+script:
 logger:
   default: warning
   logs:
@@ -79,7 +80,7 @@ class Home:
         component.parent.mkdir(exist_ok=True)
         component.unlink(missing_ok=True)
         component.symlink_to(ROOT / "custom_components" / "plex_watchsync")
-        (self.folder / "configuration.yaml").write_text(CONFIGURATION)
+        (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port))
         _write_store(storage / "core.network", "core.network", {"configured_adapters": ["lo"]})
         if not (storage / "onboarding").exists():  # done by hand, the other steps would add integrations that call the internet
             _write_store(storage / "onboarding", "onboarding", {"done": ["core_config", "analytics", "integration"]}, ONBOARDING_VERSION)
