@@ -27,7 +27,7 @@ class Check:
 
     async def run(self) -> int:
         """Act, wait, verify, print."""
-        titles = await self.unwatched_titles()
+        titles = await unwatched_titles(self.media)
         for server in self.media.servers.values():
             await self.by_webhook(server, next(titles))
             await self.by_poll(server, next(titles), next(titles))
@@ -35,12 +35,6 @@ class Check:
         await self.at_rest()
         self.print()
         return int(self.failed)
-
-    async def unwatched_titles(self) -> Iterator[str]:
-        """Return titles that every server has and nobody has watched."""
-        states = await self.media.states()
-        common = set.intersection(*(set(rows) for rows in states.values()))
-        return iter(sorted(key for key in common if not any(rows[key]["played"] or rows[key]["position"] for rows in states.values())))
 
     async def by_webhook(self, server: Server, key: str) -> None:
         """Play a title to its end; nothing but the server's webhooks tells of it."""
@@ -130,6 +124,13 @@ class Check:
         for act, server, outcome in self.rows:
             print(f"  {act:<{widths[0]}}  {server:<{widths[1]}}  {outcome}")
         print(f"\n{'FAILED' if self.failed else 'All agree.'}", flush=True)
+
+
+async def unwatched_titles(media: Media) -> Iterator[str]:
+    """Return titles that every server has and nobody has watched."""
+    states = await media.states()
+    common = set.intersection(*(set(rows) for rows in states.values()))
+    return iter(sorted(key for key in common if not any(rows[key]["played"] or rows[key]["position"] for rows in states.values())))
 
 
 def _shows(row: Row, *, played: bool | None, position: int | None) -> bool:

@@ -22,6 +22,8 @@ FORMS = {
     "emby": ("emby_password", ("username", "password")),
 }
 
+DASHBOARD = "/watch-together"
+
 type Json = Any
 
 
@@ -54,6 +56,7 @@ async def demo(folder: Path, port: int) -> AsyncIterator[Demo]:
                     await add(home, server)
             await connect(home, media)
             await settled(home)
+            await furnish(home, media)
             yield Demo(home, media)
 
 
@@ -77,6 +80,21 @@ async def connect(home: Home, media: Media) -> None:
         await server.send_webhooks_to(answer["url"])
 
 
+async def furnish(home: Home, media: Media) -> None:
+    """Put the integration's entities on a dashboard of their own, unless a kept folder has it."""
+    path = DASHBOARD.strip("/")
+    if any(one["url_path"] == path for one in await home.command("lovelace/dashboards/list")):
+        return
+    states = sorted(await home.states())
+    people = [one for one in states if one.endswith("_last_watched") or (one.startswith("event.") and one.endswith("_watch"))]
+    cards: list[Json] = [{"type": "tile", "entity": one} for one in people]
+    for server in media.servers.values():
+        prefix = f"sensor.{server.name.lower().replace(' ', '_')}_"
+        cards.append({"type": "entities", "title": server.name, "entities": [one for one in states if one.startswith(prefix)]})
+    await home.command("lovelace/dashboards/create", url_path=path, title="Watching", icon="mdi:movie-check", mode="storage")
+    await home.command("lovelace/config/save", url_path=path, config={"views": [{"title": "Watching", "cards": cards}]})
+
+
 async def settled(home: Home) -> None:
     """Wait until every server was synced and is owed nothing."""
     async with asyncio.timeout(60):
@@ -95,7 +113,7 @@ async def _is_settled(home: Home) -> list[bool]:
 async def show(demo: Demo) -> None:
     """Tell what to try, and stay until interrupted."""
     print(
-        f"\n  Home Assistant  {demo.home.url}   user {USER}, password {PASSWORD}\n"
+        f"\n  Home Assistant  {demo.home.url}{DASHBOARD}   user {USER}, password {PASSWORD}\n"
         f"  Control page    {demo.media.control}\n\n"
         "  Mark or play something on one server of the control page and watch the other two follow.\n"
         "  In Home Assistant: Settings > Devices & services > Plex WatchSync, or the viewer's 'Last watched'.\n"
