@@ -13,7 +13,8 @@ from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
 from .journal import Journal, Note
-from .reader import BREATH, Reader, Reading
+from .pace import paced
+from .reader import Reader, Reading
 from .report import Change, ChangeKind, Report, Write
 from .run import Account, Run, RunKind
 
@@ -41,7 +42,7 @@ class Cycle:
         readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
         await self.conclude(readings)
         for reading in readings:
-            self._forget_missing(reading)
+            await self._forget_missing(reading)
         return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
 
     async def conclude(self, readings: Iterable[Reading]) -> None:
@@ -51,11 +52,14 @@ class Cycle:
             second = await asyncio.gather(*(self._read_again(account, items) for account, items in doubtful.items()))
             await self._reconcile(reading for reading in second if reading)
 
-    def operations(self) -> list[Operation]:
+    async def operations(self) -> list[Operation]:
         """Plan the writes that the touched items, or in an export all items, are owed."""
         items = self.baseline if self.run.kind is RunKind.EXPORT else (self.baseline[item_id] for item_id in self.touched if item_id in self.baseline)
-        replicas = {replica_id for item in items if not self.baseline.is_ambiguous(item) for replica_id in item.replicas}
-        return [operation for replica_id in sorted(replicas) if (operation := self._operation(replica_id))]
+        replicas: set[ReplicaId] = set()
+        async for item in paced(items):
+            if not self.baseline.is_ambiguous(item):
+                replicas.update(item.replicas)
+        return [operation async for replica_id in paced(sorted(replicas)) if (operation := self._operation(replica_id))]
 
     def describe(self, operation: Operation) -> Write:
         """Name a planned write for people."""
@@ -96,20 +100,18 @@ class Cycle:
     async def _reconcile(self, readings: Iterable[Reading]) -> dict[str, set[str]]:
         """Reconcile item by item; return by account what must be read again."""
         doubtful: dict[str, set[str]] = {}
-        for number, (item_id, sightings) in enumerate(self._by_item(readings).items(), 1):
+        async for item_id, sightings in paced((await self._by_item(readings)).items()):
             outcome = reconcile(self.baseline[item_id], sightings, self._run_policy())
             self._take(outcome)
             for account, item in outcome.doubtful:
                 doubtful.setdefault(account, set()).add(item)
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
         return doubtful
 
-    def _by_item(self, readings: Iterable[Reading]) -> dict[str, dict[ReplicaId, Sighting]]:
+    async def _by_item(self, readings: Iterable[Reading]) -> dict[str, dict[ReplicaId, Sighting]]:
         """Gather what was seen of each item; ambiguous items are left alone (I3)."""
         found: dict[str, dict[ReplicaId, Sighting]] = {}
         for reading in readings:
-            for server_item, sighting in reading.sightings.items():
+            async for server_item, sighting in paced(reading.sightings.items()):
                 replica_id = ReplicaId(reading.account, server_item)
                 for item in self.baseline.of_replica(replica_id):
                     if not self.baseline.is_ambiguous(item) and self._may_conclude(item, replica_id, sighting):
@@ -150,11 +152,11 @@ class Cycle:
         at = (new.last_played if kind is ChangeKind.WATCHED else None) or self.clock()
         return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id.account, at, finding.reason, new=not first)
 
-    def _forget_missing(self, reading: Reading) -> None:
+    async def _forget_missing(self, reading: Reading) -> None:
         """Forget a replica after two complete listings in a row without it (G4)."""
         if not reading.listed:
             return
-        for replica_id in self.baseline.of_account(reading.account):
+        async for replica_id in paced(self.baseline.of_account(reading.account)):
             items = self.baseline.of_replica(replica_id)
             replica = items[0].replicas[replica_id]
             if replica_id.item in reading.seen or replica.library not in reading.listed:

@@ -9,6 +9,7 @@ from typing import Any
 from ..ports import Documents, StoreError
 from ..sync.model import ReplicaId
 from ..sync.plan import Operation, WriteKind
+from .pace import paced
 from .shards import state_of, state_row
 
 FIRST_DELAY = timedelta(seconds=5)
@@ -94,7 +95,7 @@ class Outbox:
         """Write the document if the outbox changed."""
         if self._changed:
             self._changed = False
-            await self.documents.save(self.name, [_row(entry.operation) for entry in self.entries.values()])
+            await self.documents.save(self.name, [_row(entry.operation) async for entry in paced(tuple(self.entries.values()))])
 
 
 def _row(operation: Operation) -> list[Any]:

@@ -1,6 +1,5 @@
 """Reads an account: whole libraries or single items, with what plays there; learns ids on the way (R2, I8)."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,9 +10,8 @@ from ..sync.match import attach
 from ..sync.merge import NEVER
 from ..sync.model import Observation, ReplicaId
 from ..sync.reconcile import Sighting
+from .pace import paced
 from .run import Account
-
-BREATH = 200  # rows between two pauses for the event loop
 
 
 @dataclass(slots=True)
@@ -42,10 +40,8 @@ class Reader:
         reading = Reading(self.account_id, listed=chosen)
         at, playing = self.clock(), await self.account.server.playing()
         async for page in self.account.server.list_items(chosen):
-            for number, observation in enumerate(page, 1):
+            async for observation in paced(page):
                 self._take(reading, observation, at, playing)
-                if number % BREATH == 0:
-                    await asyncio.sleep(0)
         return reading
 
     async def look(self, hints: Collection[Hint]) -> Reading:

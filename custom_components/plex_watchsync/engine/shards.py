@@ -1,6 +1,5 @@
 """A baseline as documents: items spread over shards, so that one changed item rewrites one small file."""
 
-import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline, Item, Replica
 from ..sync.merge import Claims, Spot, View
 from ..sync.model import Media, MediaKind, ReplicaId, WatchState
+from .pace import paced
 
 SHARDS = 64
 """100,000 items on three servers make about 0.8 MB a shard."""
@@ -27,18 +27,19 @@ class Shards:
 
     async def load(self, stored: Iterable[int]) -> Baseline:
         """Read the shards that are said to be stored; raises `StoreError` when one is gone or broken (G3)."""
-        items: list[Item] = []
+        baseline = Baseline()
         for number in stored:
             content: Json = await self._documents.load(self._name(number))
             if content is None:
                 raise StoreError(self._name(number))
             try:
-                items += [_item(row) for row in content]
+                async for row in paced(content):
+                    baseline.put(_item(row))
             except (LookupError, TypeError, ValueError) as error:
                 raise StoreError(self._name(number)) from error
-        for item in items:
-            self._members.setdefault(shard_of(item.item_id), set()).add(item.item_id)
-        return Baseline(items)
+            self._members[number] = {row[0] for row in content}
+        baseline.changed.clear()
+        return baseline
 
     async def save(self, baseline: Baseline) -> frozenset[int]:
         """Write the shards of the items that changed; return the numbers of all that are in use."""
@@ -47,9 +48,8 @@ class Shards:
             members = self._members.setdefault(shard_of(item_id), set())
             (members.add if item_id in baseline else members.discard)(item_id)
         for number in sorted({shard_of(item_id) for item_id in changed}):
-            rows = [_row(baseline[item_id]) for item_id in sorted(self._members[number])]
+            rows = [_row(baseline[item_id]) async for item_id in paced(sorted(self._members[number]))]
             await self._documents.save(self._name(number), rows)
-            await asyncio.sleep(0)
         return frozenset(self._members)
 
     async def remove(self) -> None:

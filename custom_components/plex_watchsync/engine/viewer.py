@@ -16,6 +16,7 @@ from .cycle import Cycle
 from .executor import Executor
 from .journal import Journal, Note
 from .outbox import Outbox
+from .pace import paced
 from .reader import Reader
 from .report import Change, ChangeKind, Report
 from .run import Account, Run, RunKind
@@ -139,12 +140,12 @@ class ViewerSync:
         return Cycle(self.viewer, run, accounts, replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
 
     async def _plan_only(self, cycle: Cycle) -> None:
-        cycle.report.planned = [cycle.describe(operation) for operation in cycle.operations()]
+        cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
 
     async def _carry_out(self, cycle: Cycle, listed: Iterable[str]) -> None:
         """Keep what was agreed, then write it: after a crash in between, what is owed is known (M2)."""
         self._tell(cycle.report.changes)
-        self._queue(cycle)
+        await self._queue(cycle)
         self._synced |= set(listed)
         await self._save()
         if cycle.run.kind is not RunKind.IMPORT:
@@ -153,12 +154,11 @@ class ViewerSync:
         if cycle.run.lists:
             await self._save()
 
-    def _queue(self, cycle: Cycle) -> None:
+    async def _queue(self, cycle: Cycle) -> None:
         if cycle.run.kind is RunKind.IMPORT:
             return
-        operations = cycle.operations()
-        cycle.report.planned += [cycle.describe(operation) for operation in operations]
-        for operation in operations:
+        async for operation in paced(await cycle.operations()):
+            cycle.report.planned.append(cycle.describe(operation))
             self.outbox.put(operation)
 
     async def _write(self, cycle: Cycle) -> None:
@@ -170,7 +170,7 @@ class ViewerSync:
             told = len(cycle.report.changes)
             await cycle.conclude(Reader(known, self.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
             self._tell(cycle.report.changes[told:])
-            self._queue(cycle)
+            await self._queue(cycle)
             await self._save()
         await self.outbox.save()
 
