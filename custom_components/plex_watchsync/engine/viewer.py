@@ -187,7 +187,7 @@ class ViewerSync:
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:
-            if change.kind is ChangeKind.WATCHED and (self.last_watched is None or change.at >= self.last_watched.at):
+            if change.kind is ChangeKind.WATCHED and (self.last_watched is None or _second(change.at) >= _second(self.last_watched.at)):
                 self.last_watched = change
             if change.new:
                 self.on_change(change)
@@ -215,3 +215,8 @@ class ViewerSync:
         for account, error in report.errors.items():
             self.journal.add(Note(self.clock(), "run", "failed", account, "", str(error)))
         return report
+
+
+def _second(at: datetime) -> datetime:
+    """Cut to the second: some servers do, and of two views within one the later reported is the later."""
+    return at.replace(microsecond=0)
