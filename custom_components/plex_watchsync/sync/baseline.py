@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .merge import NEVER, NO_CLAIMS, Claims, merge
-from .model import Media, ReplicaId, WatchState
+from .model import UNWATCHED, Media, ReplicaId, WatchState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Baseline:
     def __init__(self, items: Iterable[Item] = ()) -> None:
         """Index the items."""
         self._items: dict[str, Item] = {}
-        self._by_key: dict[str, set[str]] = {}
+        self._by_key: dict[str, tuple[str, ...]] = {}
         self._by_replica: dict[ReplicaId, tuple[str, ...]] = {}
         self._counts: dict[str, Counts] = {}
         self.changed: set[str] = set()
@@ -140,10 +140,10 @@ class Baseline:
             return
         if before is not None:
             self._unindex(before)
-        self._items[item.item_id] = item
+        self._items[item.item_id] = item = _lean(item)
         self.changed.add(item.item_id)
         for key in item.keys:
-            self._by_key.setdefault(key, set()).add(item.item_id)
+            self._by_key[key] = (*self._by_key.get(key, ()), item.item_id)
         for replica_id, replica in item.replicas.items():
             self._count(replica_id, replica, 1)
             siblings = self._by_replica.get(replica_id, ())
@@ -157,19 +157,32 @@ class Baseline:
 
     def _unindex(self, item: Item) -> None:
         for key in item.keys:
-            ids = self._by_key[key]
-            ids.discard(item.item_id)
-            if not ids:
-                del self._by_key[key]
+            _strike(self._by_key, key, item.item_id)
         for replica_id, replica in item.replicas.items():
             self._count(replica_id, replica, -1)
-            left = tuple(item_id for item_id in self._by_replica[replica_id] if item_id != item.item_id)
-            if left:
-                self._by_replica[replica_id] = left
-            else:
-                del self._by_replica[replica_id]
+            _strike(self._by_replica, replica_id, item.item_id)
 
     def _count(self, replica_id: ReplicaId, replica: Replica, one: int) -> None:
         counts = self._counts.setdefault(replica_id.account, Counts())
         counts.items += one
         counts.watched += one if replica.reading and replica.reading.played else 0
+
+
+def _strike[Key](index: dict[Key, tuple[str, ...]], key: Key, item_id: str) -> None:
+    left = tuple(one for one in index[key] if one != item_id)
+    if left:
+        index[key] = left
+    else:
+        del index[key]
+
+
+def _lean(item: Item) -> Item:
+    """Let replicas share what is equal: most have all the item's keys and show nothing, and there are hundreds of thousands of them."""
+    replicas = {
+        known: replace(replica, keys=_same(item.keys, replica.keys), reading=_same(UNWATCHED, replica.reading)) for known, replica in item.replicas.items()
+    }
+    return replace(item, replicas=replicas)
+
+
+def _same[Value](known: Value, other: Value) -> Value:
+    return known if known == other else other
