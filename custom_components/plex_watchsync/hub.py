@@ -147,7 +147,12 @@ class Hub:
         early = [hint for hint in live if not hint.again and not report.of(hint.account).changed]
         if early:
             again = [replace(hint, again=True) for hint in early]
-            async_call_later(self.hass, SECOND_LOOK, HassJob(lambda _now: self.hint(viewer_id, again), cancel_on_shutdown=True))
+            job = HassJob(partial(self._hint_again, viewer_id, again), cancel_on_shutdown=True)
+            async_call_later(self.hass, SECOND_LOOK, job)
+
+    @callback
+    def _hint_again(self, viewer_id: str, hints: list[Hint], _now: datetime) -> None:
+        self.hint(viewer_id, hints)
 
     async def _retry(self, viewer_id: str, _now: datetime) -> None:
         """Try the writes again whose time has come, and put on disk what was acknowledged."""

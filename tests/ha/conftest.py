@@ -3,15 +3,20 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from custom_components.plex_watchsync.const import DOMAIN
+from custom_components.plex_watchsync.helpers import opened, utcnow
+from custom_components.plex_watchsync.ports import Library, ServerKind
+from custom_components.plex_watchsync.servers import Connection
 from simulators.base import Act, Shown, Simulator, serving
 from simulators.catalogue import Title, generate
 from simulators.emby import EmbySimulator
@@ -132,6 +137,22 @@ class House:
     async def settle(self) -> None:
         """Wait until nothing is going on."""
         await self.hass.async_block_till_done(wait_background_tasks=True)
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass, and wait until what was due is done."""
+        async_fire_time_changed(self.hass, utcnow() + timedelta(seconds=seconds))
+        await self.settle()
+
+    async def options(self, entry: ConfigEntry, **options: Any) -> None:
+        """Change options of an entry, and let it follow them."""
+        self.hass.config_entries.async_update_entry(entry, options={**entry.options, **options})
+        await self.settle()
+
+    async def libraries(self, kind: str) -> tuple[Library, ...]:
+        """List the libraries of a server that was not added yet."""
+        place = self.places[kind]
+        connection = Connection(ServerKind(kind), place.url, place.simulator.credentials()["token"], "test")
+        return await opened(self.hass, connection).libraries()
 
     def state(self, entity_id: str) -> str:
         """Return an entity's state."""

@@ -137,7 +137,7 @@ class ViewerSync:
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
-        return Cycle(self.viewer, run, accounts, replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
+        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
 
     async def _plan_only(self, cycle: Cycle) -> None:
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
@@ -168,7 +168,7 @@ class ViewerSync:
             if not moved:
                 break
             told = len(cycle.report.changes)
-            await cycle.conclude(Reader(known, self.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
+            await cycle.conclude(Reader(known, cycle.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
             self._tell(cycle.report.changes[told:])
             await self._queue(cycle)
             await self._save()
@@ -179,7 +179,7 @@ class ViewerSync:
             known: Executor(
                 known, account.server, cycle.policy, self.outbox, self.baseline, self.journal, self.clock, cycle.report, overwrite=cycle.run.ignore_date
             )
-            for known, account in self.accounts.items()
+            for known, account in cycle.accounts.items()
             if self.outbox.due(known)
         }
         moved = await asyncio.gather(*(part.drain() for part in parts.values()))
