@@ -80,8 +80,13 @@ class Sockets:
         for listener in [one for one in self._listeners if one.caller]:
             await listener.send(_message("LibraryChanged", data))
 
-    async def close(self, _app: web.Application) -> None:
-        """Let every listener go as the server ends."""
+    async def say(self, text: str) -> None:
+        """Send everybody a text that may be anything."""
+        for listener in list(self._listeners):
+            await listener.socket.send_str(text)
+
+    async def close(self, _app: web.Application | None = None) -> None:
+        """Let every listener go, as the server ends."""
         for listener in list(self._listeners):
             await listener.socket.close()
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from .auth import User
-from .library import Item
+from .library import ROOT, Item, item_id
 from .userdata import Records, dto, folder_dto, time_text
 
 type Json = dict[str, Any]
@@ -49,6 +49,15 @@ class Items:
         record = self._records.single(user.user_id, item) if single else self._records.of(user.user_id, item)
         return dto(record, item, self.key(item), zero_ids=self._version < (10, 11))
 
+    def changed(self, user: User, items: Iterable[Item]) -> list[Json]:
+        """Render what a frame says of changed videos: each, and once what is one level above it, which for a film no listing has (pitfall 45)."""
+        found: dict[str, Json] = {}
+        for item in items:
+            for one in (item, _above(item)):
+                if one.item_id not in found:
+                    found[one.item_id] = self.user_data(one, user) | {"ItemId": one.item_id}
+        return list(found.values())
+
     def key(self, item: Item) -> str:
         """Return the key of an item's record: a provider's id where 12 has one, else mostly the item's own id with dashes."""
         own = item.ids.get("tmdb") or item.ids.get("imdb") or item.ids.get("tvdb")
@@ -73,6 +82,15 @@ def page(rows: Iterable[Json], total: int, start: int) -> Json:
 def wanted_fields(query: Mapping[str, str]) -> frozenset[str]:
     """Return the optional fields that a request asks for."""
     return frozenset(query.get("fields", "").split(","))
+
+
+def _above(item: Item) -> Item:
+    """Return an episode's season, or the folder on the disk that a film lies in."""
+    parent = item.parent or item
+    if parent.kind != "CollectionFolder":
+        return parent
+    path = f"{ROOT}/{parent.name}"
+    return Item(item_id(path), "Folder", parent.name, path, parent.created, children=parent.children)
 
 
 def _numbers(item: Item) -> Json:

@@ -36,7 +36,7 @@ class Item:
     @property
     def is_folder(self) -> bool:
         """Whether there are videos below it."""
-        return self.kind in ("Series", "Season", "CollectionFolder")
+        return self.kind in ("Series", "Season", "CollectionFolder", "Folder")
 
     def videos(self) -> Iterator[Item]:
         """Iterate over the videos below, or the video itself."""

@@ -70,11 +70,8 @@ class Sessions:
         return iter(list(self._sessions.values()))
 
     def of(self, caller: Caller) -> Session:
-        """Return a caller's session; it is his from now on."""
-        session = self._sessions.setdefault((caller.device.client, caller.device.device_id), Session(caller.device))
-        if caller.user is not None:
-            session.user = caller.user
-        return session
+        """Return a caller's session: it stays whose it was, whoever's token asks (pitfall 49)."""
+        return self._sessions.setdefault((caller.device.client, caller.device.device_id), Session(caller.device, caller.user))
 
     def end(self, device: Device) -> None:
         """End all sessions of a device."""

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -71,6 +72,7 @@ class Routes:
             ("GET", "/QuickConnect/Enabled", self._quick_connect_enabled),
             ("POST", "/QuickConnect/Initiate", self._quick_connect_begin),
             ("GET", "/QuickConnect/Connect", self._quick_connect_state),
+            ("GET", "/socket", self._socket),
         ):
             add(method, path, open_handler)
         for method, path, handler in (
@@ -156,6 +158,7 @@ class Routes:
         if user.disabled:
             return refused(403)
         self._server.sessions.end(device)
+        await self._server.sockets.cut(device.device_id)
         return self._logged_in(user, Caller(user, device))
 
     def _logged_in(self, user: User, caller: Caller) -> web.Response:
@@ -167,6 +170,7 @@ class Routes:
     async def _log_out(self, request: web.Request, caller: Caller) -> web.Response:
         self._server.auth.tokens.pop(self._server.auth.token(request), None)
         self._server.sessions.end(caller.device)
+        await self._server.sockets.cut(caller.device.device_id)
         return web.Response(status=204)
 
     async def _users(self, _request: web.Request, _caller: Caller) -> web.Response:
@@ -333,10 +337,16 @@ class Routes:
     # What is played.
 
     async def _sessions(self, _request: web.Request, caller: Caller) -> web.Response:
-        server = self._server
-        mine = [one for one in server.sessions if caller.is_administrator or one.user is caller.user]
-        rows = [one.dto(server.server_id, server.items.row(one.item, None, frozenset()) if one.item else None, server.now()) for one in mine]
-        return web.json_response(rows)
+        return web.json_response(self._server.described_sessions(caller))
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        """Open a socket; a bad token is refused at the handshake (how 10 says so was not recorded)."""
+        caller = self._server.auth.caller(request)
+        if caller is None:
+            return web.Response(status=403 if self._server.numbers >= (12,) else 401)
+        if device_id := request.query.get("deviceId"):
+            caller = Caller(caller.user, replace(caller.device, device_id=device_id))
+        return await self._server.sockets.accept(request, caller)
 
     async def _start(self, request: web.Request, caller: Caller) -> web.Response:
         body: Json = await request.json()

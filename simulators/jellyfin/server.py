@@ -16,6 +16,7 @@ from .playback import Session, Sessions
 from .routes import Routes
 from .userdata import Records
 from .webhook import Sender, about_item, about_playback, about_record, about_server
+from .websocket import Sockets
 
 type Json = dict[str, Any]
 
@@ -54,6 +55,7 @@ class JellyfinSimulator(Simulator):
         self.items = Items(self.server_id, self.records, self.numbers)
         self.sessions = Sessions()
         self.sender = Sender(version)
+        self.sockets = Sockets(lambda: self.faults.offline, self.sessions, self.items.changed, self.described_sessions)
 
     @property
     @override
@@ -67,7 +69,8 @@ class JellyfinSimulator(Simulator):
 
     @override
     def routes(self, app: web.Application) -> None:
-        app.cleanup_ctx.append(self.sender.run)
+        app.on_shutdown.append(self.sockets.close)
+        app.cleanup_ctx.extend((self.sender.run, self.sockets.run))
         Routes(self).add(app)
 
     @override
@@ -94,6 +97,11 @@ class JellyfinSimulator(Simulator):
     def now(self) -> datetime:
         """Tell the server's time."""
         return self.clock()
+
+    def described_sessions(self, caller: Caller) -> list[Json]:
+        """Describe the sessions that a caller may see: all for an administrator, else his own."""
+        mine = [one for one in self.sessions if caller.is_administrator or one.user is caller.user]
+        return [one.dto(self.server_id, self.items.row(one.item, None, frozenset()) if one.item else None, self.now()) for one in mine]
 
     def mark(self, user: User, item: Item, date: datetime | None) -> None:
         """Mark a video, or all videos of a folder, specials included, as played."""
@@ -133,6 +141,7 @@ class JellyfinSimulator(Simulator):
             return
         session.ticks, session.paused = session.ticks if ticks is None else ticks, paused
         self.records.edit(session.user.user_id, session.item).report(session.ticks, session.item)
+        self.sockets.playing_changed()
         self._saved(session.user, session.item, "PlaybackProgress")
 
     def stop(self, session: Session, user: User, item: Item, ticks: int | None) -> None:
@@ -175,11 +184,14 @@ class JellyfinSimulator(Simulator):
 
     def _saved(self, user: User, item: Item, reason: str) -> None:
         """Tell that records were saved: one message for each video."""
+        if reason != "PlaybackProgress":
+            self.sockets.changed(user, item.videos())
         for video in item.videos():
             record = self.records.of(user.user_id, video)
             self._send("UserDataSaved", {**about_item(video, self.now()), **about_record(record, reason, user)})
 
     def _played(self, kind: str, session: Session, user: User, item: Item, **more: bool) -> None:
+        self.sockets.playing_changed()
         self._send(kind, {**about_item(item, self.now()), **about_playback(session, user), **more})
 
     def _send(self, kind: str, message: Json) -> None:

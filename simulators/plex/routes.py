@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .server import Account, PlexSimulator, Session
 
 type Json = dict[str, Any]
-type Asked = Callable[[web.Request, Account], Awaitable[web.Response]]
+type Asked = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
 
 MOST_AT_ONCE = 16
 FIRST_WITH_TRIMMING = (1, 41, 9)
@@ -49,6 +49,9 @@ class Routes:
             ("/status/sessions", self._sessions),
             ("/status/sessions/history/all", self._history),
             ("/accounts", self._accounts),
+            ("/:/websockets/notifications", self._server.notifications.socket),
+            ("/:/websocket/notifications", self._server.notifications.socket),
+            ("/:/eventsource/notifications", self._server.notifications.stream),
         ):
             app.router.add_get(path, self._for_account(handler))
         for path, handler, methods in (
@@ -62,11 +65,13 @@ class Routes:
                 app.router.add_route(method, path, self._for_account(handler))
 
     def _for_account(self, handler: Asked) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def guarded(request: web.Request) -> web.Response:
+        async def guarded(request: web.Request) -> web.StreamResponse:
             token = request.headers.get("X-Plex-Token") or request.query.get("X-Plex-Token", "")
             account = self._server.account_of(token)
             if account is None:
                 return web.Response(status=401, text=UNAUTHORIZED, content_type="text/html", headers={"X-Plex-Protocol": "1.0"})
+            if request.path.endswith("/notifications"):  # open for ever, so none of those that are busy
+                return await handler(request, account)
             if self._busy >= MOST_AT_ONCE:
                 return web.Response(status=503, text="", content_type="text/html")
             self._busy += 1
@@ -128,6 +133,9 @@ class Routes:
         items = [item for key in keys if (item := self._server.library.by_rating_key.get(key))]
         if not items:
             raise web.HTTPNotFound
+        if self._server.notifications.refreshes_on_read or "1" in (request.query.get("checkFiles"), request.query.get("asyncCheckFiles")):
+            for item in items:
+                self._server.notifications.refreshed(account, item)
         return answer(request, self._container(request, account, items, {"identifier": "com.plexapp.plugins.library"}, home=True))
 
     async def _children(self, request: web.Request, account: Account) -> web.Response:
@@ -171,13 +179,13 @@ class Routes:
         """List what is played, for the owner only."""
         if account.account_id != 1:
             raise web.HTTPForbidden
-        rows = [self._session(number, session) for number, session in enumerate(self._server.sessions.values(), 1)]
+        rows = [self._session(session) for session in self._server.sessions.values()]
         return answer(request, {"size": len(rows), **({"Metadata": rows} if rows else {})})
 
-    def _session(self, number: int, session: Session) -> Json:
+    def _session(self, session: Session) -> Json:
         account = session.account
         return row(session.item, account.account_id, self._server.records, guids=False, home=True) | {
-            "sessionKey": str(number),
+            "sessionKey": session.key,
             "viewOffset": session.offset,
             "User": {"id": str(account.account_id), "title": account.name},
             "Player": {"machineIdentifier": session.player, "state": session.state, "title": "Simulated", "local": True},

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, ClassVar, override
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from aiohttp import web
 from ..base import Act, Shown, Simulator
 from ..catalogue import Title
 from .library import NAMES, Item, Library
+from .notifications import Notifications
 from .records import Records
 from .routes import Routes
 from .webhook import Sender
@@ -35,6 +37,7 @@ class Account:
 class Session:
     """What an account plays on one player; `offset` in milliseconds."""
 
+    key: str
     account: Account
     item: Item
     player: str
@@ -67,6 +70,8 @@ class PlexSimulator(Simulator):
         self.sessions: dict[tuple[int, str], Session] = {}
         self.history: list[Json] = []
         self.sender = Sender(version)
+        self.notifications = Notifications(self)
+        self._session_keys = count(1)
 
     @property
     @override
@@ -79,7 +84,8 @@ class PlexSimulator(Simulator):
 
     @override
     def routes(self, app: web.Application) -> None:
-        app.cleanup_ctx.append(self.sender.run)
+        app.on_shutdown.append(self.notifications.close)
+        app.cleanup_ctx.extend((self.sender.run, self.notifications.run))
         Routes(self).add(app)
 
     def account_of(self, token: str) -> Account | None:
@@ -119,19 +125,21 @@ class PlexSimulator(Simulator):
             self.records.edit(account.account_id, leaf).scrobble(self.now())
             if leaf is not item:
                 self._remember(account, leaf)
+        self.notifications.refreshed(account, item)
 
     def unmark(self, account: Account, item: Item) -> None:
         """Take the views of a video, or of all videos below, away."""
         self._sync_faults()
         for leaf in item.leaves():
             self.records.edit(account.account_id, leaf).unscrobble()
+        self.notifications.refreshed(account, item)
 
     def report(self, account: Account, item: Item, player: str, state: str, offset: int) -> None:
         """Take a player's report, with the sessions and webhooks that follow."""
         self._sync_faults()
         known = self.sessions.get((account.account_id, player))
         new = known is None or known.item is not item
-        session = Session(account, item, player) if known is None or new else known
+        session = Session(str(next(self._session_keys)), account, item, player) if known is None or new else known
         event = _event(session.state, state, new=new)
         session.state, session.offset = state, offset
         self.sessions[account.account_id, player] = session
@@ -141,6 +149,7 @@ class PlexSimulator(Simulator):
             self._tell("media.scrobble", session)
         if event:
             self._tell(event, session)
+        self.notifications.played(session)
         if state == "stopped":
             del self.sessions[account.account_id, player]
 
