@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "demo", "watch-together"  # shown to whoever starts the demo
 START_TIMEOUT = 120.0
 ONBOARDING_VERSION = 4
+HTTP_VERSION = 2  # of 2026.10; later ones bring it up to date
 
 CONFIGURATION = """\
 # Not default_config: that opens multicast sockets on every interface and calls the internet.
@@ -86,7 +87,7 @@ class Home:
             _write_store(storage / "onboarding", "onboarding", {"done": ["core_config", "analytics", "integration"]}, ONBOARDING_VERSION)
         # `http:` in YAML would be a five-minute trial that reverts to all interfaces (pitfall 34)
         stable: dict[str, Json] = {"server_host": ["127.0.0.1"], "server_port": self.port, "use_x_frame_options": True} | HTTP_DEFAULTS
-        _write_store(storage / "http", "http", {"stable": stable, "pending": None, "yaml_migration_done": True}, _http_store_version())
+        _write_store(storage / "http", "http", {"stable": stable, "pending": None, "yaml_migration_done": True}, HTTP_VERSION)
 
     async def start(self) -> None:
         """Start the process and wait until it has set everything up; raises `HomeError`."""
@@ -229,13 +230,6 @@ HTTP_DEFAULTS: dict[str, Json] = {
 
 def _write_store(path: Path, key: str, data: Json, version: int = 1) -> None:
     path.write_text(json.dumps({"version": version, "minor_version": 1, "key": key, "data": data}))
-
-
-def _http_store_version() -> int:
-    """Return the version of the store that this Home Assistant reads its HTTP settings from."""
-    from homeassistant.components.http import config  # noqa: PLC0415 - only the process that prepares needs it
-
-    return int(config.STORAGE_VERSION)
 
 
 @asynccontextmanager

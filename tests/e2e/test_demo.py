@@ -3,16 +3,20 @@
 import asyncio
 import sys
 
+import pytest
 from aiohttp.test_utils import unused_port
 
 from scripts.home import ROOT
 
 PATIENCE = 240
+SUPPORTED = {"2026.10": sys.executable, "2026.11": str(ROOT / ".venv-next" / "bin" / "python")}
+"""The Pythons that have the two supported Home Assistants; scripts/test sets both up."""
 
 
-async def test_the_demo_proves_itself(socket_enabled: None) -> None:
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_the_demo_proves_itself(version: str, socket_enabled: None) -> None:
     """`scripts/demo --check` ends with agreement on every title."""
-    command = (sys.executable, "-m", "scripts.demo", "--check", "--port", str(unused_port()))
+    command = (SUPPORTED[version], "-m", "scripts.demo", "--check", "--port", str(unused_port()))
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     try:
         printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
