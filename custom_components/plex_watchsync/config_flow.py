@@ -142,8 +142,8 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
     async def _identified(self, kind: ServerKind, given: Mapping[str, Any]) -> bool:
         """Take the id of whoever answers at an address, before any secret goes there."""
         identity = await self.asked(who_answers(self.hass, kind, given))
-        if identity:
-            await self.async_set_unique_id(identity.server_id)
+        if identity:  # a card of discovery, or a form left open elsewhere, keeps nobody from signing in
+            await self.async_set_unique_id(identity.server_id, raise_on_progress=False)
         return identity is not None
 
     async def _let_in_anew(self, entry: ConfigEntry, given: Mapping[str, Any]) -> Access | None:

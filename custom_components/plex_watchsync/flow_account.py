@@ -103,7 +103,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
     async def async_step_reading(self, user_input: dict[str, Any] | None = None) -> Result:
         """Read the libraries while the flow shows progress; what goes wrong is shown where the libraries are chosen."""
         if self._reading is None:  # never done at once: the form's input would be handed to the step that follows, as if it had been its own
-            self._reading = self.hass.async_create_task(self.asked(self._preview()), f"{DOMAIN} preview of a first sync", eager_start=False)
+            self._reading = self.hass.async_create_task(self._read(), f"{DOMAIN} preview of a first sync", eager_start=False)
         if not self._reading.done():
             return self.async_show_progress(
                 step_id="reading",
@@ -160,6 +160,9 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
         elif libraries is not None:
             self.errors = {"base": "nothing_to_see"}
         return bool(libraries)
+
+    async def _read(self) -> Report | None:
+        return await self.asked(self._preview())
 
     async def _preview(self) -> Report:
         """Plan the first sync; raises `StoreError`, and the `ServerError` of whoever could not be read."""
