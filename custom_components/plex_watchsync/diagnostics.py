@@ -25,8 +25,8 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSy
         "viewers": [_viewer(viewer) for viewer in viewers],
         "webhooks": [{"at": note.at.isoformat(), "outcome": note.outcome, "event": note.item, "reason": note.reason} for note in hub.journal],
     }
-    if not is_household(entry):
-        found["server"] = asdict(entry.runtime_data.data) | {"problem": str(entry.runtime_data.problem or "")}
+    if coordinator := hub.coordinators.get(entry.entry_id):  # an entry that could not be set up has none
+        found["server"] = asdict(coordinator.data) | {"problem": str(coordinator.problem or "")}
     return found
 
 

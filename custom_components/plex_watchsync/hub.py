@@ -80,8 +80,9 @@ class Hub:
         """Take a server's accounts out; what was agreed stays."""
         self.coordinators.pop(entry.entry_id, None)
         for account_id, viewer_id in self._attached.get(entry.entry_id, {}).items():
-            self.viewers[viewer_id].accounts.pop(account_id, None)
-            await self._flush(viewer_id)
+            if viewer := self.viewers.get(viewer_id):  # the household may have been removed first
+                viewer.accounts.pop(account_id, None)
+                await self._flush(viewer)
 
     async def remove_server(self, entry: ConfigEntry) -> None:
         """Forget a server that was removed; of a viewer who is gone too, nothing is left to forget."""
@@ -187,11 +188,10 @@ class Hub:
                 await self.viewers[viewer_id].forget(account_id)
         self._attached[entry.entry_id] = now
 
-    async def _flush(self, viewer_id: str) -> None:
-        if viewer := self.viewers.get(viewer_id):
-            await viewer.flush()
-            if not viewer.accounts:
-                self._cancel(viewer_id)
+    async def _flush(self, viewer: ViewerSync) -> None:
+        await viewer.flush()
+        if not viewer.accounts:
+            self._cancel(viewer.viewer)
 
     def _cancel(self, viewer_id: str) -> None:
         if cancel := self._timers.pop(viewer_id, None):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from homeassistant.setup import async_setup_component
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.helpers import opened, utcnow
+from custom_components.plex_watchsync.hub import Hub
 from custom_components.plex_watchsync.ports import Library, ServerKind
 from custom_components.plex_watchsync.servers import Connection
 from simulators.base import Act, Shown, Simulator, serving
@@ -97,6 +98,11 @@ class House:
 
     def __init__(self, hass: HomeAssistant, places: dict[str, Place]) -> None:
         self.hass, self.places = hass, places
+        self.passed = timedelta()
+
+    def clock(self) -> datetime:
+        """Tell the time, with what a test let pass."""
+        return utcnow() + self.passed
 
     async def start(self, kind: str) -> ConfigFlowResult:
         """Open the form to sign in to a kind of server."""
@@ -140,7 +146,8 @@ class House:
 
     async def later(self, seconds: float) -> None:
         """Let time pass, and wait until what was due is done."""
-        async_fire_time_changed(self.hass, utcnow() + timedelta(seconds=seconds))
+        self.passed += timedelta(seconds=seconds)
+        async_fire_time_changed(self.hass, self.clock())
         await self.settle()
 
     async def options(self, entry: ConfigEntry, **options: Any) -> None:
@@ -173,8 +180,10 @@ def defaults(result: ConfigFlowResult) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def house(hass: HomeAssistant, places: dict[str, Place]) -> House:
+async def house(hass: HomeAssistant, places: dict[str, Place], monkeypatch: pytest.MonkeyPatch) -> House:
     """Return a Home Assistant with nothing set up, whose address is known."""
     await hass.config.async_update(internal_url="http://127.0.0.1:8123")
     assert await async_setup_component(hass, "webhook", {})
-    return House(hass, places)
+    house = House(hass, places)
+    monkeypatch.setattr(f"{Hub.__module__}.utcnow", house.clock)
+    return house

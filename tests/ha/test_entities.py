@@ -1,0 +1,132 @@
+"""Entities: what they show, when they are there, and what a press does."""
+
+import pytest
+
+from homeassistant.components.button.const import DOMAIN as BUTTON
+from homeassistant.components.button.const import SERVICE_PRESS
+from homeassistant.const import ATTR_ENTITY_ID, EntityCategory
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.plex_watchsync.const import DOMAIN
+from custom_components.plex_watchsync.helpers import household_entry, viewer_subentries
+from simulators.base import Act
+
+from .conftest import FILM, OTHER, TITLES, House
+
+
+async def press(house: House, entity_id: str) -> None:
+    """Press a button and wait."""
+    await house.hass.services.async_call(BUTTON, SERVICE_PRESS, {ATTR_ENTITY_ID: entity_id}, blocking=True)
+    await house.settle()
+
+
+async def test_which_entities_a_server_has(house: House) -> None:
+    """Their names are the contract; ids of the registry come from the server's own id."""
+    entry = await house.add("jellyfin")
+    registry = er.async_get(house.hass)
+    found = {one.entity_id: one for one in er.async_entries_for_config_entry(registry, entry.entry_id)}
+    assert {f"sensor.attic_{name}" for name in ("status", "last_sync", "items", "watched_items", "pending_writes")} <= found.keys()
+    assert {f"button.attic_{name}" for name in ("sync", "full_import", "full_export")} <= found.keys()
+    assert all(one.unique_id.startswith(str(entry.unique_id)) for one in found.values() if one.config_subentry_id is None)
+    assert found["sensor.attic_last_sync"].entity_category is EntityCategory.DIAGNOSTIC
+    device = dr.async_get(house.hass).async_get(str(found["sensor.attic_status"].device_id))
+    assert isinstance(device, dr.DeviceEntry)
+    assert (device.name, device.manufacturer, device.entry_type) == ("Attic", "Jellyfin", dr.DeviceEntryType.SERVICE)
+    assert device.configuration_url == house.places["jellyfin"].url
+
+
+async def test_which_entities_a_viewer_has(house: House) -> None:
+    """They hang on the viewer's own device, below the household."""
+    await house.add("jellyfin")
+    household = household_entry(house.hass)
+    assert household is not None
+    (viewer,) = viewer_subentries(household)
+    found = {one.entity_id: one for one in er.async_entries_for_config_entry(er.async_get(house.hass), household.entry_id)}
+    assert {"event.anna_watch", "sensor.anna_last_watched"} <= found.keys()
+    assert found["event.anna_watch"].config_subentry_id == viewer.subentry_id
+    assert found["event.anna_watch"].entity_category is None  # areas and devices are targets of triggers only then
+
+
+async def test_what_was_watched_last(house: House) -> None:
+    """The title, and its facts as attributes; nothing watched: unknown."""
+    entries = await house.add_all()
+    assert house.state("sensor.anna_last_watched") == "unknown"
+    await house.places["jellyfin"].act(Act.MARK_WATCHED, TITLES[-1])
+    await house.call("sync", config_entry_id=entries["jellyfin"].entry_id)
+    await house.settle()
+    state = house.hass.states.get("sensor.anna_last_watched")
+    assert state is not None
+    assert TITLES[-1].show is not None
+    facts = state.attributes
+    assert state.state == f"{TITLES[-1].key} {TITLES[-1].name}"
+    assert (facts["media_type"], facts["show"], facts["season"], facts["episode"]) == (
+        "episode",
+        TITLES[-1].show.name,
+        TITLES[-1].season,
+        TITLES[-1].episode,
+    )
+    assert facts["server"] == "Attic"
+    assert set(facts["show_ids"]) & {"tvdb", "tmdb", "imdb"}
+    assert "T" in facts["time"]
+
+
+async def test_the_event_tells_what_happened(house: House) -> None:
+    """Watched, unwatched and a moved resume point, each with its facts; what a first sync finds is no news."""
+    house.places["plex"].simulator.stock("anna", OTHER.key, played=True, count=1)
+    entries = await house.add_all()
+    assert house.state("event.anna_watch") == "unknown"
+    told = []
+    house.hass.bus.async_listen(
+        "state_changed",
+        lambda event: told.append(event.data["new_state"].attributes) if event.data["entity_id"] == "event.anna_watch" else None,
+    )
+    for act, position in ((Act.MARK_WATCHED, None), (Act.MARK_UNWATCHED, None), (Act.STOP, 900)):
+        await house.places["jellyfin"].act(act, FILM, position)
+        await house.call("sync", config_entry_id=entries["jellyfin"].entry_id)
+        await house.settle()
+    assert [facts["event_type"] for facts in told] == ["watched", "unwatched", "progress"]
+    assert told[0]["title"] == FILM.name
+    assert told[0]["ids"].items() >= FILM.ids.items()
+    assert told[2]["position"] == 900
+
+
+@pytest.mark.parametrize("name", ["sync", "full_import", "full_export"])
+async def test_a_button_starts_a_run(house: House, name: str) -> None:
+    """Each does its half, or both."""
+    await house.add_all()
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await press(house, f"button.study_{name}")
+    assert house.places["emby"].shown().played == (name == "sync")
+    if name == "full_import":
+        await press(house, "button.cellar_full_export")
+        assert house.places["emby"].shown().played
+
+
+async def test_a_button_says_that_its_server_is_away(house: House) -> None:
+    """It can be pressed all the same."""
+    await house.add("plex")
+    house.places["plex"].simulator.faults.status = 500
+    await press_fails(house, "button.study_sync")
+    assert house.state("button.study_full_import") != "unavailable"
+    assert house.state("sensor.study_status") == "unavailable"
+
+
+async def press_fails(house: House, entity_id: str) -> None:
+    """Press a button that says why it cannot."""
+    with pytest.raises(HomeAssistantError) as caught:
+        await press(house, entity_id)
+    assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, "server_failed")
+
+
+async def test_the_status_while_a_run_goes_on(house: House) -> None:
+    """Importing, exporting, idle: in this order."""
+    await house.add("plex")
+    seen: list[str] = []
+    house.hass.bus.async_listen(
+        "state_changed", lambda event: seen.append(event.data["new_state"].state) if event.data["entity_id"] == "sensor.study_status" else None
+    )
+    await press(house, "button.study_sync")
+    await press(house, "button.study_full_export")
+    assert seen == ["importing", "idle", "exporting", "idle"]

@@ -1,0 +1,106 @@
+"""Documents on a real disk: the test package's `hass` never writes one (pitfall 36)."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from custom_components.plex_watchsync.const import DOMAIN
+from custom_components.plex_watchsync.ports import StoreError
+from custom_components.plex_watchsync.store import StoredDocuments
+
+WRITER = """
+import asyncio, sys
+from homeassistant.core import HomeAssistant
+from custom_components.plex_watchsync.store import StoredDocuments
+
+async def write():
+    documents, number = StoredDocuments(HomeAssistant(sys.argv[1])), 0
+    while True:
+        await documents.save("anna/items_00", {"number": number, "padding": "x" * 200_000, "again": number})
+        number += 1
+        print(number, flush=True)
+
+asyncio.run(write())
+"""
+
+
+@pytest.fixture
+async def documents(tmp_path: Path) -> AsyncIterator[StoredDocuments]:
+    """Keep documents in a folder of their own."""
+    hass = HomeAssistant(str(tmp_path))
+    await ir.async_load(hass)
+    yield StoredDocuments(hass)
+    await hass.async_stop(force=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return where they are."""
+    return tmp_path / ".storage" / DOMAIN
+
+
+async def test_what_was_saved_is_there(documents: StoredDocuments, folder: Path) -> None:
+    """One file each; what was never saved is nothing, and no error."""
+    assert await documents.load("anna/viewer") is None
+    await documents.save("anna/viewer", {"synced": ["a"]})
+    await documents.save("anna/items_07", [1, 2])
+    assert await documents.load("anna/viewer") == {"synced": ["a"]}
+    assert {path.name for path in (folder / "anna").iterdir()} == {"viewer", "items_07"}
+    await documents.save("anna/viewer", {"synced": []})
+    assert await documents.load("anna/viewer") == {"synced": []}
+
+
+async def test_what_was_removed_is_gone(documents: StoredDocuments, folder: Path) -> None:
+    """Removing what is not there is no error."""
+    await documents.save("anna/viewer", {})
+    for _ in range(2):
+        await documents.remove("anna/viewer")
+    assert await documents.load("anna/viewer") is None
+    assert not (folder / "anna" / "viewer").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 100, b"nonsense"])
+async def test_a_corrupt_file_is_no_first_run(documents: StoredDocuments, folder: Path, damage: bytes) -> None:
+    """Home Assistant moves it away and says that there was nothing; we do not (G3)."""
+    await documents.save("anna/viewer", {"synced": ["a"]})
+    (folder / "anna" / "viewer").write_bytes(damage)
+    with pytest.raises(StoreError):
+        await documents.load("anna/viewer")
+
+
+async def test_a_newer_file_is_left_alone(documents: StoredDocuments, folder: Path) -> None:
+    """A version that we do not know is neither read nor overwritten (G3)."""
+    await documents.save("anna/viewer", {"synced": ["a"]})
+    path = folder / "anna" / "viewer"
+    content = json.loads(path.read_bytes()) | {"version": 99}
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreError):
+        await documents.load("anna/viewer")
+    assert json.loads(path.read_bytes()) == content
+
+
+async def test_a_kill_while_writing_leaves_a_whole_document(documents: StoredDocuments, tmp_path: Path) -> None:
+    """A document is the old one or the new one, never a half (G3)."""
+    for round_number in range(3):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."}
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            for _ in range(3 + 5 * round_number):
+                await process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        found = await documents.load("anna/items_00")
+        assert isinstance(found, dict)
+        assert found["number"] == found["again"]
+        assert len(found["padding"]) == 200_000
