@@ -1,15 +1,11 @@
-"""Actions: import, export and sync servers, and show a webhook's address."""
-
-from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
+"""Actions: import, export and sync servers, and show a webhook's address; the others are in files of their own."""
 
 import probatio
 
 from homeassistant.components import webhook
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import service
 from homeassistant.helpers.network import NoURLAvailableError
@@ -17,18 +13,17 @@ from homeassistant.util.ulid import ulid_now
 
 from .const import CONF_LIBRARIES, CONF_VIEWER, CONF_WEBHOOK_ENABLED, CONF_WEBHOOK_ID, CONF_WEBHOOK_LOCAL_ONLY, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
-from .engine.report import Report
 from .engine.run import Run, RunKind
-from .engine.viewer import ViewerSync
-from .helpers import household_entry, is_household, server_name_of, viewer_subentries
+from .helpers import is_household, server_name_of
 from .hub import HUB, Hub
 from .ports import ServerError
+from .service_answers import answer
+from .service_targets import Action, coordinators_of, failed, refused, register, viewers_of
 
 ATTR_FORCE_FULL = "force_full"
 ATTR_METADATA_ONLY = "metadata_only"
 ATTR_IGNORE_DATE = "ignore_date"
 ATTR_DRY_RUN = "dry_run"
-MOST_CHANGES = 100
 
 SYNC_SCHEMA = probatio.Schema(
     {
@@ -56,16 +51,14 @@ WEBHOOK_SCHEMA = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.st
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    for name, handler, schema in (("import_state", _import, IMPORT_SCHEMA), ("export_state", _export, EXPORT_SCHEMA), ("sync", _sync, SYNC_SCHEMA)):
-        hass.services.async_register(DOMAIN, name, handler, schema, SupportsResponse.OPTIONAL)
-    service.async_register_admin_service(hass, DOMAIN, "get_webhook", _get_webhook, WEBHOOK_SCHEMA, SupportsResponse.ONLY)
+    register(hass, ACTIONS)
 
 
 async def run_for(coordinator: ServerCoordinator, kind: RunKind, *, full: bool) -> None:
     """Do a run for all accounts of a server; raises `HomeAssistantError` when the server cannot be read."""
     await coordinator.hub.sync(Run(kind, accounts=coordinator.accounts, full=full))
     if coordinator.problem is not None:
-        raise _failed(coordinator.config_entry.title, coordinator.problem)
+        raise failed(coordinator.config_entry.title, coordinator.problem)
 
 
 async def _import(call: ServiceCall) -> ServiceResponse:
@@ -83,7 +76,7 @@ async def _sync(call: ServiceCall) -> ServiceResponse:
 async def _run(call: ServiceCall, kind: RunKind) -> ServiceResponse:
     """Do what was asked for, for each viewer concerned, and answer with what came of it."""
     hub = call.hass.data[HUB]
-    coordinators = _coordinators(hub, call)
+    coordinators = coordinators_of(hub, call)
     accounts = frozenset(account for coordinator in coordinators for account in coordinator.accounts)
     run = Run(
         kind,
@@ -95,30 +88,13 @@ async def _run(call: ServiceCall, kind: RunKind) -> ServiceResponse:
         libraries=await _libraries(hub, call, accounts),
         run_id=ulid_now(),
     )
-    viewers = _viewers(hub, call)
+    viewers = viewers_of(hub, call)
     reports = [await hub.sync_viewer(viewer, run) for viewer in viewers if viewer.accounts.keys() & accounts]
     for report in reports:
         for account, error in report.errors.items():
             if len(coordinators) == 1 and account in accounts:
-                raise _failed(coordinators[0].config_entry.title, error)
-    return _answer(call.hass, run, reports)
-
-
-def _coordinators(hub: Hub, call: ServiceCall) -> list[ServerCoordinator]:
-    """Return the servers that an action is about: one, or all for the household."""
-    entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
-    return list(hub.coordinators.values()) if is_household(entry) else [entry.runtime_data]
-
-
-def _viewers(hub: Hub, call: ServiceCall) -> list[ViewerSync]:
-    """Return the viewers that an action is about: the named one, or all."""
-    wanted, household = call.data.get(CONF_VIEWER), household_entry(call.hass)
-    if wanted is None or household is None:
-        return list(hub.viewers.values())
-    for viewer in viewer_subentries(household):
-        if wanted == viewer.subentry_id or wanted.casefold() == viewer.title.casefold():
-            return [hub.viewers[viewer.subentry_id]]
-    raise ServiceValidationError(translation_domain=DOMAIN, translation_key="unknown_viewer", translation_placeholders={"viewer": wanted})
+                raise failed(coordinators[0].config_entry.title, error)
+    return answer(call.hass, run, reports)
 
 
 async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> frozenset[str] | None:
@@ -132,55 +108,20 @@ async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> f
             try:
                 libraries = await viewer.accounts[account_id].server.libraries()
             except ServerError as error:
-                raise _failed(server_name_of(call.hass, account_id) or account_id, error) from error
+                raise failed(server_name_of(call.hass, account_id) or account_id, error) from error
             chosen = [one for one in libraries if {one.library_id.casefold(), one.name.casefold()} & wanted]
             found |= {one.library_id for one in chosen}
             names |= {name for one in chosen for name in (one.library_id.casefold(), one.name.casefold())}
     if unknown := wanted - names:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="unknown_library", translation_placeholders={"library": ", ".join(sorted(unknown))}
-        )
+        raise refused("unknown_library", library=", ".join(sorted(unknown)))
     return frozenset(found)
-
-
-def _failed(server: str, error: ServerError) -> HomeAssistantError:
-    return HomeAssistantError(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders={"server": server, "error": str(error)})
-
-
-def _answer(hass: HomeAssistant, run: Run, reports: Iterable[Report]) -> ServiceResponse:
-    """Sum the viewers' reports up by server."""
-    servers: dict[str, Any] = {}
-    changes: list[Any] = []
-    duration = 0.0
-    for report in reports:
-        duration += report.duration
-        for account, counts in report.counts.items():
-            if run.accounts is None or account in run.accounts or any(asdict(counts).values()):
-                title = server_name_of(hass, account) or account
-                sums = servers.setdefault(title, dict.fromkeys(asdict(counts), 0))
-                for name, count in asdict(counts).items():
-                    sums[name] += count
-        changes += _rows(hass, report)
-    return {"run_id": run.run_id, "dry_run": run.dry_run, "servers": servers, "changes": changes[:MOST_CHANGES], "duration": round(duration, 3)}
-
-
-def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
-    """Describe what was agreed, and what was or would be written for it."""
-    agreed = [
-        {"kind": change.kind.value, "media": str(change.media), "server": server_name_of(hass, change.account), "reason": change.reason}
-        for change in report.changes
-    ]
-    writes = [
-        {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason} for write in report.planned
-    ]
-    return agreed + writes
 
 
 async def _get_webhook(call: ServiceCall) -> ServiceResponse:
     """Show a server's webhook address; whoever has it can send events, so it is for administrators."""
     entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
     if is_household(entry):
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_webhook")
+        raise refused("no_webhook")
     webhook_id: str = entry.data[CONF_WEBHOOK_ID]
     try:
         url = webhook.async_generate_url(call.hass, webhook_id)
@@ -192,3 +133,11 @@ async def _get_webhook(call: ServiceCall) -> ServiceResponse:
         "enabled": entry.options.get(CONF_WEBHOOK_ENABLED, True),
         "local_only": entry.options.get(CONF_WEBHOOK_LOCAL_ONLY, True),
     }
+
+
+ACTIONS = (
+    Action("import_state", _import, IMPORT_SCHEMA),
+    Action("export_state", _export, EXPORT_SCHEMA),
+    Action("sync", _sync, SYNC_SCHEMA),
+    Action("get_webhook", _get_webhook, WEBHOOK_SCHEMA, SupportsResponse.ONLY, admin=True),
+)

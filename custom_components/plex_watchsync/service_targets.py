@@ -1,0 +1,76 @@
+"""What actions have in common: how they are registered, and how they find the servers, viewers and titles that they are about."""
+
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import probatio
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import service
+
+from .const import CONF_VIEWER, DOMAIN
+from .coordinator import ServerCoordinator, WatchSyncConfigEntry
+from .engine.viewer import ViewerSync
+from .helpers import household_entry, is_household, viewer_subentries
+from .hub import Hub
+from .ports import ServerError
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action: its name, what it does, and what it takes."""
+
+    name: str
+    handler: Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
+    schema: probatio.Schema
+    response: SupportsResponse = SupportsResponse.OPTIONAL
+    admin: bool = False
+
+
+def register(hass: HomeAssistant, actions: Collection[Action]) -> None:
+    """Register actions."""
+    for one in actions:
+        if one.admin:
+            service.async_register_admin_service(hass, DOMAIN, one.name, one.handler, one.schema, one.response)
+        else:
+            hass.services.async_register(DOMAIN, one.name, one.handler, one.schema, one.response)
+
+
+def coordinators_of(hub: Hub, call: ServiceCall) -> list[ServerCoordinator]:
+    """Return the servers that an action is about: one, or all for the household."""
+    if ATTR_CONFIG_ENTRY_ID not in call.data:
+        return list(hub.coordinators.values())
+    entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
+    return list(hub.coordinators.values()) if is_household(entry) else [entry.runtime_data]
+
+
+def viewers_of(hub: Hub, call: ServiceCall) -> list[ViewerSync]:
+    """Return the viewers that an action is about: the named one, or all."""
+    wanted, household = call.data.get(CONF_VIEWER), household_entry(call.hass)
+    if wanted is None or household is None:
+        return list(hub.viewers.values())
+    for viewer in viewer_subentries(household):
+        if wanted == viewer.subentry_id or wanted.casefold() == viewer.title.casefold():
+            return [hub.viewers[viewer.subentry_id]]
+    raise refused("unknown_viewer", viewer=wanted)
+
+
+def viewer_of(hub: Hub, call: ServiceCall) -> ViewerSync:
+    """Return the one viewer that an action is about; the name may be left out when there is only one."""
+    viewers = viewers_of(hub, call)
+    if len(viewers) != 1:
+        raise refused("which_viewer")
+    return viewers[0]
+
+
+def refused(key: str, **placeholders: str) -> ServiceValidationError:
+    """Say what was wrong with what was asked."""
+    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)
+
+
+def failed(server: str, error: ServerError) -> HomeAssistantError:
+    """Say that a server could not do what was asked."""
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders={"server": server, "error": str(error)})
