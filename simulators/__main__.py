@@ -1,4 +1,4 @@
-"""Run a household of three simulated servers and a control page; one line of JSON tells where they are."""
+"""Run a household of three simulated servers, a plex.tv and a control page; one line of JSON tells where they are."""
 
 import argparse
 import asyncio
@@ -12,13 +12,13 @@ from aiohttp import web
 
 from .base import Simulator, serving
 from .control import Control, Place
-from .house import OTHER, VIEWER, household
+from .house import OTHER, VIEWER, household, plex_tv_of
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m simulators", description=__doc__)
-    for name in ("plex", "jellyfin", "emby", "control"):
+    for name in ("plex", "jellyfin", "emby", "plex-tv", "control"):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="PORT", help="default: any that is free")
     parser.add_argument("--films", type=int, default=300, help="films that exist; each server has about three in four (300)")
     parser.add_argument("--shows", type=int, default=100, help="shows of 8 episodes that exist (100); 1440 of both at most")
@@ -35,8 +35,9 @@ async def run(chosen: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         urls = {server.kind: await stack.enter_async_context(serving(server, getattr(chosen, f"{server.kind}_port"))) for server in servers}
         control = await stack.enter_async_context(controlled(servers, urls, chosen.control_port))
+        plex_tv = await stack.enter_async_context(serving(plex_tv_of(servers, urls), chosen.plex_tv_port))
         ready = {server.kind: {"name": server.name, "url": urls[server.kind], "credentials": server.credentials()} for server in servers}
-        print(json.dumps({"servers": ready, "control": control}), flush=True)  # noqa: T201 - this line is what a starter waits for
+        print(json.dumps({"servers": ready, "plex_tv": plex_tv, "control": control}), flush=True)  # noqa: T201 - this line is what a starter waits for
         await stop.wait()
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -162,8 +162,15 @@ class Simulator(ABC):
         return web.json_response({"urls": self.webhooks})
 
 
+class Servable(Protocol):
+    """Whatever is an aiohttp application."""
+
+    def application(self) -> web.Application:
+        """Build it."""
+
+
 @asynccontextmanager
-async def serving(simulator: Simulator, port: int = 0) -> AsyncIterator[str]:
+async def serving(simulator: Servable, port: int = 0) -> AsyncIterator[str]:
     """Serve on 127.0.0.1 and yield the address, without a trailing slash."""
     runner = web.AppRunner(simulator.application(), shutdown_timeout=0.5)
     await runner.setup()

@@ -1,5 +1,6 @@
 """A household for the demo: three servers whose libraries overlap, and on which people watched different things."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -9,8 +10,10 @@ from .catalogue import Title, generate, shelf
 from .emby import EmbySimulator
 from .jellyfin import JellyfinSimulator
 from .plex import PlexSimulator
+from .plex_tv import PlexTvSimulator
 
 VIEWER, OTHER = "anna", "ben"
+OTHER_PIN = "1234"
 SHARE = 0.75
 """The part of all titles that each server has."""
 
@@ -43,6 +46,15 @@ def household(seed: int, films: int, shows: int, now: datetime) -> tuple[Simulat
     )
     stock(servers, titles, seed, now)
     return servers
+
+
+def plex_tv_of(servers: tuple[Simulator, ...], urls: Mapping[str, str]) -> PlexTvSimulator:
+    """Make the plex.tv where the household's Plex servers are signed in; the other person is a Home user with a PIN."""
+    plex_tv = PlexTvSimulator()
+    for server in servers:
+        if isinstance(server, PlexSimulator):
+            plex_tv.join(server, urls[server.kind], pins={OTHER: OTHER_PIN})
+    return plex_tv
 
 
 def stock(servers: tuple[Simulator, ...], titles: tuple[Title, ...], seed: int, now: datetime) -> None:
