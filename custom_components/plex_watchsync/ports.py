@@ -1,6 +1,6 @@
 """The border between the sync engine and everything outside it: media servers, stores, and what comes in from webhooks."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -172,7 +172,7 @@ class InboundRequest:
 
 @dataclass(frozen=True, slots=True)
 class InboundEvent:
-    """A webhook understood.
+    """What a server told, by webhook or over a push stream, understood.
 
     `event` is the sender's own name of it; `server_id`, `user_id`, `user_name` and `item_id` as far as the sender gives them. `may_have_changed` tells
     whether the item's watch state may have changed. `unplayed` as in `Hint`.
@@ -198,6 +198,46 @@ class InboundError(ValueError):
 
 class InboundTooLarge(InboundError):
     """A webhook body beyond what is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something may have gone untold: nobody listened until now, or too much changed at once to name. Whoever hears it reads what can have changed."""
+
+    reason: str
+
+
+type Told = InboundEvent | Gap
+
+
+class PushStream(Protocol):
+    """What a server tells one of its users by itself, as long as a connection is open."""
+
+    def listen(self) -> AsyncGenerator[Told]:
+        """Connect and tell of a gap, then of what happens, until the connection ends.
+
+        Raises a `ServerError` and nothing else when it cannot be opened or breaks; other users' news and what cannot be understood is passed over.
+        """
+
+
+class PushState(StrEnum):
+    """How a push stream is doing."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PushHealth:
+    """The state of a push stream since when, why it is not open, how often it was opened, and how much it told."""
+
+    state: PushState
+    since: datetime
+    problem: str = ""
+    connects: int = 0
+    told: int = 0
 
 
 class Documents(Protocol):

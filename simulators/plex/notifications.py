@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -54,8 +55,9 @@ class Notifications:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         reader = asyncio.create_task(_read(socket))
-        async for told in self._told(account, lambda: reader.done() or self._unplugged(request)):
-            await socket.send_str(told if isinstance(told, str) else json.dumps(_contained(told)))
+        with suppress(ConnectionError):
+            async for told in self._told(account, lambda: reader.done() or self._unplugged(request)):
+                await socket.send_str(told if isinstance(told, str) else json.dumps(_contained(told)))
         reader.cancel()
         await socket.close()
         return socket
@@ -64,9 +66,10 @@ class Notifications:
         """Serve an event stream: the name of the event, then one entry without a container."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        async for told in self._told(account, lambda: self._unplugged(request), pings=True):
-            name, content = ("message", told) if isinstance(told, str) else (told["type"], json.dumps(_content(told)))
-            await response.write(f"event: {name}\ndata: {content}\n\n".encode())
+        with suppress(ConnectionError):
+            async for told in self._told(account, lambda: self._unplugged(request), pings=True):
+                name, content = ("message", told) if isinstance(told, str) else (told["type"], json.dumps(_content(told)))
+                await response.write(f"event: {name}\ndata: {content}\n\n".encode())
         return response
 
     def refreshed(self, account: Account, item: Item) -> None:

@@ -1,6 +1,7 @@
 """Clients of the three media servers; the doors to them are in `connect`."""
 
-from .connect import Connection, LogIn, log_in, open_server, parse_webhook, probe
+from .connect import Connection, LogIn, log_in, open_server, open_stream, parse_webhook, probe
 from .http import clean_url
+from .listener import Listener
 
-__all__ = ["Connection", "LogIn", "clean_url", "log_in", "open_server", "parse_webhook", "probe"]
+__all__ = ["Connection", "Listener", "LogIn", "clean_url", "log_in", "open_server", "open_stream", "parse_webhook", "probe"]

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 
 from aiohttp import ClientSession
 
-from ..ports import InboundEvent, InboundRequest, NotAMediaServer, OtherServerKind, ServerIdentity, ServerKind, ServerUser, WatchServer
+from ..ports import InboundEvent, InboundRequest, NotAMediaServer, OtherServerKind, PushStream, ServerIdentity, ServerKind, ServerUser, WatchServer
 from .http import PROBE_TIMEOUT, HttpClient
-from .mediabrowser import EmbyServer, JellyfinServer, headers, parse_emby, parse_jellyfin
+from .mediabrowser import EmbyServer, JellyfinServer, MediaBrowserPush, headers, parse_emby, parse_jellyfin
 from .mediabrowser import identify as identify_mediabrowser
 from .mediabrowser import log_in as log_in_mediabrowser
-from .plex import PlexServer, parse_plex
+from .plex import PlexPush, PlexServer, parse_plex
 from .plex import identify as identify_plex
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a server as one of its users; `user_id` None: whoever the token belongs to. `device_id` is the account's own (pitfall 39)."""
+    """How to reach a server as one of its users; `user_id` None: whoever the token belongs to. `device_id` is the account's own (pitfall 39).
+
+    `own`: the token is this user's own rather than that of somebody, or of a key, who acts for him: only such a one is told of his doings.
+    """
 
     kind: ServerKind
     url: str
@@ -25,6 +28,7 @@ class Connection:
     device_id: str
     user_id: str | None = None
     verify_ssl: bool = True
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ _SERVERS: dict[ServerKind, Callable[[ClientSession, Connection, Callable[[], dat
     ServerKind.JELLYFIN: JellyfinServer.open,
     ServerKind.EMBY: EmbyServer.open,
 }
+_STREAMS: dict[ServerKind, Callable[[ClientSession, Connection, Callable[[], datetime]], PushStream | None]] = {
+    ServerKind.PLEX: PlexPush.open,
+    ServerKind.JELLYFIN: MediaBrowserPush.open,
+    ServerKind.EMBY: MediaBrowserPush.open,
+}
 _WEBHOOKS: dict[ServerKind, Callable[[InboundRequest], InboundEvent]] = {
     ServerKind.PLEX: parse_plex,
     ServerKind.JELLYFIN: parse_jellyfin,
@@ -50,6 +59,11 @@ _WEBHOOKS: dict[ServerKind, Callable[[InboundRequest], InboundEvent]] = {
 def open_server(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> WatchServer:
     """Make a client of a connection; sends nothing."""
     return _SERVERS[connection.kind](session, connection, clock)
+
+
+def open_stream(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> PushStream | None:
+    """Make a connection's push stream, None where there is none and only polling finds what happens; sends nothing."""
+    return _STREAMS[connection.kind](session, connection, clock)
 
 
 async def probe(session: ClientSession, url: str, expected: ServerKind, *, verify_ssl: bool) -> ServerIdentity:

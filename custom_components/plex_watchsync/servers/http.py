@@ -2,15 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import ClientConnectorCertificateError, ClientConnectorSSLError, ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    WSServerHandshakeError,
+)
 
 from ..ports import (
     AuthFailed,
@@ -22,6 +30,7 @@ from ..ports import (
     ServerUnavailable,
     UnexpectedAnswer,
 )
+from .frames import EventFrames, Frames, SocketFrames
 
 TIMEOUT = 180.0  # seconds; a freshly scanned Jellyfin takes up to two minutes for a page (server-apis §3.2)
 WRITE_TIMEOUT = 60.0
@@ -33,6 +42,8 @@ RETRY_AFTER = 0.2  # seconds, doubled each time
 LONGEST_PAUSE = 3600.0  # seconds; whoever asks for more is asked again every hour
 SKEW_PRECISION = timedelta(seconds=2)
 LARGE = 1 << 18  # bytes; a larger body is parsed off the event loop
+HEARTBEAT = 15.0  # seconds of silence after which a socket is asked whether it is still there
+STREAM_SILENCE = 60.0  # seconds; Plex's event stream pings every 10 to 15
 
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
@@ -83,12 +94,44 @@ class HttpClient:
         if not answer.body.strip():
             return None
         try:
-            if len(answer.body) > LARGE:
-                return await asyncio.to_thread(_parsed, answer.body)
-            return _parsed(answer.body)
+            return await parsed(answer.body)
         except ValueError, RecursionError:
             message = f"{method} {path}: the answer is not JSON"
             raise UnexpectedAnswer(message) from None
+
+    @asynccontextmanager
+    async def socket(self, path: str, params: Mapping[str, str] | None = None) -> AsyncGenerator[Frames]:
+        """Open a web socket; raises `ServerError`.
+
+        Ask for something else first: a handshake follows redirects, which `ask` refuses, and Emby's proves nothing (server-apis §5.6).
+        """
+        asked = f"GET {path}"
+        with _told_apart(asked):
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT):
+                    socket = await self._session.ws_connect(self._url + path, params=params, headers=self._headers, ssl=self._verify_ssl, heartbeat=HEARTBEAT)
+            except WSServerHandshakeError as error:
+                raise _refusal(f"{asked}: {error.status}", error.status) from None
+        async with socket:
+            yield SocketFrames(socket)
+
+    @asynccontextmanager
+    async def events(self, path: str, params: Mapping[str, str] | None = None) -> AsyncGenerator[Frames]:
+        """Open an event stream; raises `ServerError`."""
+        asked = f"GET {path}"
+        with _told_apart(asked):
+            response = await self._session.get(
+                self._url + path,
+                params=params,
+                headers={**self._headers, "Accept": "text/event-stream"},
+                timeout=ClientTimeout(total=None, sock_connect=PROBE_TIMEOUT, sock_read=STREAM_SILENCE),
+                ssl=self._verify_ssl,
+                allow_redirects=False,
+            )
+        async with response:
+            if failure := self._failure(asked, response):
+                raise failure
+            yield EventFrames(response.content)
 
     async def ask(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None) -> Answer:
         """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
@@ -146,8 +189,7 @@ class HttpClient:
             return _Away(message, self._retry_after(response))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ServerUnavailable(message)
-        kinds: dict[int, type[ServerError]] = {401: AuthFailed, 403: Forbidden, 404: ItemNotFound}
-        return kinds.get(status, UnexpectedAnswer)(message)
+        return _refusal(message, status)
 
     def _retry_after(self, response: ClientResponse) -> float | None:
         """Return the seconds that the server asks for, given as such or as a date of its own clock."""
@@ -178,6 +220,16 @@ def _told_apart(asked: str) -> Generator[None]:
     except ValueError:
         message = f"{asked}: not an address"
         raise ServerUnavailable(message) from None
+
+
+def _refusal(message: str, status: int) -> ServerError:
+    kinds: dict[int, type[ServerError]] = {401: AuthFailed, 403: Forbidden, 404: ItemNotFound}
+    return kinds.get(status, UnexpectedAnswer)(message)
+
+
+async def parsed(body: bytes) -> Json:
+    """Parse JSON without holding the event loop; raises ValueError and RecursionError."""
+    return await asyncio.to_thread(_parsed, body) if len(body) > LARGE else _parsed(body)
 
 
 def _parsed(body: bytes) -> Json:

@@ -26,6 +26,7 @@ from ...sync.model import MediaKind, Observation, WatchState
 from ...sync.policy import Traits
 from ..http import HttpClient
 from . import wire
+from .frames import is_present
 from .normalise import (
     KINDS,
     Times,
@@ -190,11 +191,9 @@ class MediaBrowserServer(ABC):
         except Forbidden:
             return frozenset()
         with understood("the list of sessions"):
-            return frozenset(item["Id"] for session in sessions if self._is_mine(session, user) and (item := session.get("NowPlayingItem")) is not None)
-
-    def _is_mine(self, session: wire.Session, user: str) -> bool:
-        present = {session.get("UserId"), *(other["UserId"] for other in session.get("AdditionalUsers") or ())}
-        return user in present and session.get("DeviceId") != self._device_id
+            return frozenset(
+                item["Id"] for session in sessions if is_present(session, user, self._device_id) and (item := session.get("NowPlayingItem")) is not None
+            )
 
     async def _user(self) -> str:
         if self._user_id is None:

@@ -77,9 +77,18 @@ class SessionUser(TypedDict):
     UserId: str
 
 
+class PlayState(TypedDict, total=False):
+    """How far a client is."""
+
+    PositionTicks: int | None
+    IsPaused: bool
+
+
 class Session(TypedDict, total=False):
     """One client that is connected; NowPlayingItem is absent while it plays nothing."""
 
+    Id: str
+    PlayState: PlayState
     UserId: str
     DeviceId: str
     AdditionalUsers: list[SessionUser]

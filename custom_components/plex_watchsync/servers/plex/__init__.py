@@ -2,5 +2,6 @@
 
 from .client import PlexServer, identify
 from .inbound import parse_plex
+from .push import PlexPush
 
-__all__ = ["PlexServer", "identify", "parse_plex"]
+__all__ = ["PlexPush", "PlexServer", "identify", "parse_plex"]

@@ -25,6 +25,7 @@ PAGE = 1000
 MOST_IDS = 100
 ROWS_PER_TURN = 250
 MOVIES, SHOWS, EPISODES = "1", "2", "4"  # Plex's numbers of what can be listed
+FOLDERS = frozenset({"show", "season"})
 UNREAD = "Media,Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,Collection,Field"  # six of seven bytes of a row
 ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched (server-apis §4.1)
 
@@ -36,6 +37,21 @@ async def identify(http: HttpClient) -> ServerIdentity | None:
     except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
         return None
     return server_identity(answer)
+
+
+def headers(connection: Connection) -> dict[str, str]:
+    """Say who asks; the identifier stays the same, or the server's list of devices fills up (server-apis §1.1)."""
+    return {
+        "Accept": "application/json",
+        "X-Plex-Token": connection.token,
+        "X-Plex-Client-Identifier": connection.device_id,
+        "X-Plex-Product": PRODUCT,
+        "X-Plex-Version": "1",
+        "X-Plex-Platform": "Python",
+        "X-Plex-Device": PRODUCT,
+        "X-Plex-Device-Name": PRODUCT,
+        "X-Plex-Pms-Api-Version": "1.0",
+    }
 
 
 class PlexServer:
@@ -52,18 +68,7 @@ class PlexServer:
     @classmethod
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
         """Make a server of a connection; sends nothing."""
-        headers = {
-            "Accept": "application/json",
-            "X-Plex-Token": connection.token,
-            "X-Plex-Client-Identifier": connection.device_id,
-            "X-Plex-Product": PRODUCT,
-            "X-Plex-Version": "1",
-            "X-Plex-Platform": "Python",
-            "X-Plex-Device": PRODUCT,
-            "X-Plex-Device-Name": PRODUCT,
-            "X-Plex-Pms-Api-Version": "1.0",
-        }
-        http = HttpClient(session, connection.url, headers=headers, verify_ssl=connection.verify_ssl, clock=clock)
+        http = HttpClient(session, connection.url, headers=headers(connection), verify_ssl=connection.verify_ssl, clock=clock)
         return cls(http, connection.user_id)
 
     async def identity(self) -> ServerIdentity:
@@ -111,11 +116,14 @@ class PlexServer:
                 yield await self._observed(rows, library.library_id)
 
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
-        """Read items anew by id."""
+        """Read items anew by id; a show or season, which may be what was marked by hand, is read as its episodes."""
         wanted = frozenset(item_ids)
-        rows = await self._by_ids(wanted)
         with understood("the answer to a read by id"):
-            rows = [row for row in rows if row["ratingKey"] in wanted and row.get("type") in KINDS]
+            named = [row for row in await self._by_ids(wanted) if row["ratingKey"] in wanted]
+            rows = [row for row in named if row.get("type") in KINDS]
+            for row in named:
+                if row.get("type") in FOLDERS:
+                    rows += await self._episodes(row["ratingKey"])
         homes: dict[str, list[wire.Row]] = {}
         for row in rows:
             homes.setdefault(str(row.get("librarySectionID", "")), []).append(row)
@@ -202,8 +210,11 @@ class PlexServer:
         except ItemNotFound:
             half = len(item_ids) // 2
             return [*await self._together(item_ids[:half]), *await self._together(item_ids[half:])] if half else []
-        home = container.get("librarySectionID")
-        return [row if home is None or "librarySectionID" in row else {**row, "librarySectionID": home} for row in container.get("Metadata", ())]
+        return _at_home(container)
+
+    async def _episodes(self, folder: str) -> list[wire.Row]:
+        container = await self._container(f"/library/metadata/{folder}/allLeaves", includeGuids="1", excludeElements=UNREAD)
+        return _at_home(container)
 
     async def _observed(self, rows: list[wire.Row], home: str) -> tuple[Observation, ...]:
         await self._read_missing_shows(rows)
@@ -225,3 +236,9 @@ class PlexServer:
     def _learn_shows(self, rows: Iterable[wire.Row]) -> None:
         with understood("a row of a show"):
             self._shows.update((row["ratingKey"], external_ids(row)) for row in rows)
+
+
+def _at_home(container: wire.Container) -> list[wire.Row]:
+    """Return the rows with their library, which may stand once for all of them."""
+    home = container.get("librarySectionID")
+    return [row if home is None or "librarySectionID" in row else {**row, "librarySectionID": home} for row in container.get("Metadata", ())]

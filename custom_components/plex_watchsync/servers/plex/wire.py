@@ -16,6 +16,12 @@ class UserTag(TypedDict, total=False):
     title: str
 
 
+class PlayerTag(TypedDict, total=False):
+    """What it is played on."""
+
+    state: str
+
+
 class Row(TypedDict, total=False):
     """A film, a show or an episode; times are epoch seconds, positions and durations milliseconds."""
 
@@ -37,6 +43,8 @@ class Row(TypedDict, total=False):
     lastViewedAt: int
     Guid: list[GuidTag]
     User: UserTag
+    Player: PlayerTag
+    sessionKey: str | int
 
 
 class Directory(TypedDict, total=False):
