@@ -29,10 +29,11 @@ def shell() -> dict[str, ast.Module]:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call with its named arguments."""
+    """A call with its arguments."""
 
     file: str
     name: str
+    given: list[ast.expr]
     named: dict[str, ast.expr]
 
     def text(self, argument: str) -> str | None:
@@ -50,7 +51,7 @@ def calls() -> Iterator[Call]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-                yield Call(file, name, {one.arg: one.value for one in node.keywords if one.arg})
+                yield Call(file, name, node.args, {one.arg: one.value for one in node.keywords if one.arg})
 
 
 def texts() -> set[str]:
@@ -66,6 +67,8 @@ def raised() -> dict[str, set[str]]:
             given = call.named.get("translation_placeholders")
             names = {text for one in given.keys if (text := _text(one))} if isinstance(given, ast.Dict) else set()
             found.setdefault(key, set()).update(names)
+        elif call.name == "refused" and call.given and (key := _text(call.given[0])):
+            found.setdefault(key, set()).update(call.named)
     return found
 
 
