@@ -1,0 +1,50 @@
+"""What servers tell, by webhook or over a push stream: whose it is, and what follows from it."""
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+
+from .const import CONF_KIND, CONF_USER_ID, CONF_VIEWER, DOMAIN, SIGNAL_PLAYBACK
+from .coordinator import WatchSyncConfigEntry
+from .engine.journal import Note
+from .helpers import account_subentries, is_household, utcnow
+from .hub import HUB
+from .ports import Hint, InboundEvent
+
+
+@callback
+def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent, way: str) -> None:
+    """Route an event to its server and accounts: tell of what a player did, and have its item looked at. `way` is how it came."""
+    target = _server_entry(hass, entry, event)
+    if target is None:
+        note(hass, entry, way, "ignored", event=event.event, reason="it is from another server")
+        return
+    accounts = [one for one in account_subentries(target) if _is_by(event, one.data[CONF_USER_ID], one.title)]
+    if not accounts:
+        note(hass, target, way, "ignored", event=event.event, reason="its user has no account here")
+        return
+    for account in accounts:
+        viewer, at = account.data[CONF_VIEWER], event.at or utcnow()
+        if event.playback:
+            async_dispatcher_send(hass, SIGNAL_PLAYBACK.format(viewer), account.subentry_id, event)
+        if event.may_have_changed and event.item_id:
+            hass.data[HUB].hint(viewer, [Hint(account.subentry_id, event.item_id, min(at, utcnow()), event.unplayed)])
+    note(hass, target, way, "processed" if event.may_have_changed or event.playback else "ignored", event=event.event)
+
+
+def _server_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent) -> WatchSyncConfigEntry | None:
+    """Find the loaded entry of the server that an event is about: one Plex account's webhook serves all its servers."""
+    if event.server_id is None:
+        return entry
+    loaded: list[WatchSyncConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    return next((one for one in loaded if not is_household(one) and one.unique_id == event.server_id and one.data[CONF_KIND] == event.kind), None)
+
+
+def _is_by(event: InboundEvent, user_id: str, name: str) -> bool:
+    if event.user_id is not None:
+        return event.user_id == user_id
+    return event.user_name is None or event.user_name.casefold() == name.casefold()
+
+
+def note(hass: HomeAssistant, entry: WatchSyncConfigEntry, way: str, outcome: str, *, event: str = "", reason: str = "") -> None:
+    """Keep what became of an event."""
+    hass.data[HUB].journal.add(Note(utcnow(), way, outcome, entry.title, event, reason))
