@@ -30,10 +30,11 @@ class ServerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """One user of a server that the credentials at hand may act for."""
+    """One user of a server that the credentials at hand may act for; `protected`: not without his PIN."""
 
     user_id: str
     name: str
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,10 @@ class AuthFailed(ServerError):
 
 class Forbidden(ServerError):
     """The credentials are right but may not do this."""
+
+
+class PinRefused(Forbidden):
+    """The PIN of a protected user is missing or wrong."""
 
 
 class ItemNotFound(ServerError):

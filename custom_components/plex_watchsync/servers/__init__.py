@@ -3,5 +3,19 @@
 from .connect import Connection, LogIn, log_in, open_server, open_stream, parse_webhook, probe
 from .http import clean_url
 from .listener import Listener
+from .plex import PlexLink, PlexResource, PlexTv
 
-__all__ = ["Connection", "Listener", "LogIn", "clean_url", "log_in", "open_server", "open_stream", "parse_webhook", "probe"]
+__all__ = [
+    "Connection",
+    "Listener",
+    "LogIn",
+    "PlexLink",
+    "PlexResource",
+    "PlexTv",
+    "clean_url",
+    "log_in",
+    "open_server",
+    "open_stream",
+    "parse_webhook",
+    "probe",
+]

@@ -3,5 +3,6 @@
 from .client import PlexServer, identify
 from .inbound import parse_plex
 from .push import PlexPush
+from .tv import PlexLink, PlexResource, PlexTv
 
-__all__ = ["PlexPush", "PlexServer", "identify", "parse_plex"]
+__all__ = ["PlexLink", "PlexPush", "PlexResource", "PlexServer", "PlexTv", "identify", "parse_plex"]

@@ -30,21 +30,11 @@ UNREAD = "Media,Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,
 ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched (server-apis §4.1)
 
 
-async def identify(http: HttpClient) -> ServerIdentity | None:
-    """Ask who answers, None when it is no Plex; raises ServerUnavailable, ServerTooOld."""
-    try:
-        answer = await http.json("GET", "/identity")
-    except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
-        return None
-    return server_identity(answer)
-
-
-def headers(connection: Connection) -> dict[str, str]:
-    """Say who asks; the identifier stays the same, or the server's list of devices fills up (server-apis §1.1)."""
-    return {
+def headers(client_id: str, token: str | None) -> dict[str, str]:
+    """Say who asks, as every request to a server or to plex.tv does; the client's id stays the same, or the list of devices fills up (server-apis §1.1)."""
+    asking = {
         "Accept": "application/json",
-        "X-Plex-Token": connection.token,
-        "X-Plex-Client-Identifier": connection.device_id,
+        "X-Plex-Client-Identifier": client_id,
         "X-Plex-Product": PRODUCT,
         "X-Plex-Version": "1",
         "X-Plex-Platform": "Python",
@@ -52,6 +42,16 @@ def headers(connection: Connection) -> dict[str, str]:
         "X-Plex-Device-Name": PRODUCT,
         "X-Plex-Pms-Api-Version": "1.0",
     }
+    return asking | ({"X-Plex-Token": token} if token else {})
+
+
+async def identify(http: HttpClient) -> ServerIdentity | None:
+    """Ask who answers, None when it is no Plex; raises ServerUnavailable, ServerTooOld."""
+    try:
+        answer = await http.json("GET", "/identity")
+    except AuthFailed, Forbidden, ItemNotFound, UnexpectedAnswer:
+        return None
+    return server_identity(answer)
 
 
 class PlexServer:
@@ -68,7 +68,7 @@ class PlexServer:
     @classmethod
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
         """Make a server of a connection; sends nothing."""
-        http = HttpClient(session, connection.url, headers=headers(connection), verify_ssl=connection.verify_ssl, clock=clock)
+        http = HttpClient(session, connection.url, headers=headers(connection.device_id, connection.token), verify_ssl=connection.verify_ssl, clock=clock)
         return cls(http, connection.user_id)
 
     async def identity(self) -> ServerIdentity:

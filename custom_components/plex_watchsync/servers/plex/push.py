@@ -45,7 +45,7 @@ class PlexPush:
     @classmethod
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
         """Make a stream of a connection; sends nothing."""
-        http = HttpClient(session, connection.url, headers=headers(connection), verify_ssl=connection.verify_ssl, clock=clock)
+        http = HttpClient(session, connection.url, headers=headers(connection.device_id, connection.token), verify_ssl=connection.verify_ssl, clock=clock)
         return cls(http, connection.user_id)
 
     async def listen(self) -> AsyncGenerator[Told]:
