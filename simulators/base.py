@@ -172,7 +172,7 @@ class Servable(Protocol):
 @asynccontextmanager
 async def serving(simulator: Servable, port: int = 0) -> AsyncIterator[str]:
     """Serve on 127.0.0.1 and yield the address, without a trailing slash."""
-    runner = web.AppRunner(simulator.application(), shutdown_timeout=0.5)
+    runner = web.AppRunner(simulator.application(), shutdown_timeout=0.5, max_line_size=1 << 17)  # each server has a limit of its own
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()

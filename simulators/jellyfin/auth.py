@@ -148,13 +148,13 @@ def fields(headers: Mapping[str, str], *, legacy: bool) -> dict[str, str]:
     return {name: unquote(value) for name, value in re.findall(r'(\w+)="([^"]*)"', rest)}
 
 
-def user_dto(user: User, server_id: str) -> Json:
-    """Render a user."""
+def user_dto(user: User, server_id: str, folders: Mapping[str, str]) -> Json:
+    """Render a user; `folders` are the ids of the libraries by name."""
     policy = POLICY | {
         "IsAdministrator": user.administrator,
         "IsDisabled": user.disabled,
         "EnableAllFolders": user.folders is None,
-        "EnabledFolders": sorted(user.folders or ()),
+        "EnabledFolders": [folders[name] for name in sorted(user.folders or ()) if name in folders],
     }
     return {
         "Name": user.name,

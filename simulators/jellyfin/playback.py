@@ -24,6 +24,11 @@ class Session:
     ticks: int = 0
     paused: bool = False
 
+    @property
+    def session_id(self) -> str:
+        """The id that clients name it by."""
+        return hashlib.md5(f"{self.device.client}{self.device.device_id}".encode(), usedforsecurity=False).hexdigest()
+
     def dto(self, server_id: str, now_playing: Json | None, now: datetime) -> Json:
         """Render the session."""
         state: Json = {"CanSeek": self.item is not None, "IsPaused": self.paused, "IsMuted": False, "RepeatMode": "RepeatNone", "PlaybackOrder": "Default"}
@@ -35,7 +40,7 @@ class Session:
             "Capabilities": {"PlayableMediaTypes": [], "SupportedCommands": [], "SupportsMediaControl": False, "SupportsPersistentIdentifier": True},
             "RemoteEndPoint": "127.0.0.1",
             "PlayableMediaTypes": [],
-            "Id": hashlib.md5(f"{self.device.client}{self.device.device_id}".encode(), usedforsecurity=False).hexdigest(),
+            "Id": self.session_id,
             "UserId": self.user.user_id if self.user else "0" * 32,
             "Client": self.device.client,
             "LastActivityDate": time_text(now),

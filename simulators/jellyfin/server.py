@@ -9,13 +9,13 @@ from aiohttp import web
 
 from ..base import Act, Shown, Simulator
 from ..catalogue import Title
+from . import routes
 from .auth import Auth, Caller, Device, User
 from .items import Items
 from .library import TICKS, Item, Library
 from .playback import Session, Sessions
-from .routes import Routes
 from .userdata import Records
-from .webhook import Sender, about_item, about_playback, about_record, about_server
+from .webhook import Sender, WebhookPlugin, about_item, about_playback, about_record, about_server
 from .websocket import Sockets
 
 type Json = dict[str, Any]
@@ -55,6 +55,7 @@ class JellyfinSimulator(Simulator):
         self.items = Items(self.server_id, self.records, self.numbers)
         self.sessions = Sessions()
         self.sender = Sender(version)
+        self.plugin = WebhookPlugin()
         self.sockets = Sockets(lambda: self.faults.offline, self.sessions, self.items.changed, self.described_sessions)
 
     @property
@@ -71,7 +72,7 @@ class JellyfinSimulator(Simulator):
     def routes(self, app: web.Application) -> None:
         app.on_shutdown.append(self.sockets.close)
         app.cleanup_ctx.extend((self.sender.run, self.sockets.run))
-        Routes(self).add(app)
+        routes.add(app, self)
 
     @override
     def shown(self, user: str) -> tuple[Shown, ...]:
@@ -126,6 +127,15 @@ class JellyfinSimulator(Simulator):
             self.records.edit(user.user_id, item).lay_over(body)
             self._saved(user, item, "UpdateUserData")
 
+    def rate(self, user: User, item: Item, body: Json) -> None:
+        """Take a thumb, a heart or their withdrawal: `Likes` None takes the rating away."""
+        self._heed_faults()
+        record = self.records.edit(user.user_id, item)
+        record.lay_over(body)
+        if "Likes" in body and body["Likes"] is None:
+            record.rating = None
+        self._saved(user, item, "UpdateUserRating")
+
     def start(self, session: Session, user: User, item: Item, source: str | None) -> None:
         """Begin to play."""
         self._heed_faults()
@@ -141,8 +151,8 @@ class JellyfinSimulator(Simulator):
             return
         session.ticks, session.paused = session.ticks if ticks is None else ticks, paused
         self.records.edit(session.user.user_id, session.item).report(session.ticks, session.item)
-        self.sockets.playing_changed()
         self._saved(session.user, session.item, "PlaybackProgress")
+        self._played("PlaybackProgress", session, session.user, session.item)
 
     def stop(self, session: Session, user: User, item: Item, ticks: int | None) -> None:
         """End playing."""
@@ -190,10 +200,12 @@ class JellyfinSimulator(Simulator):
             record = self.records.of(user.user_id, video)
             self._send("UserDataSaved", {**about_item(video, self.now()), **about_record(record, reason, user)})
 
-    def _played(self, kind: str, session: Session, user: User, item: Item, **more: bool) -> None:
+    def _played(self, kind: str, session: Session, user: User, item: Item, *, automated: bool = False, **more: bool) -> None:
         self.sockets.playing_changed()
-        self._send(kind, {**about_item(item, self.now()), **about_playback(session, user), **more})
+        playback = about_playback(session, user, self.now(), automated=automated, stopped=kind == "PlaybackStop")
+        self._send(kind, {**about_item(item, self.now()), **playback, **more})
 
     def _send(self, kind: str, message: Json) -> None:
-        if self.webhooks and not self.faults.offline:
-            self.sender.send(self.webhooks, about_server(self.server_id, self.name, self.version, kind) | message)
+        if not self.faults.offline:
+            url = self.plugin.configuration["ServerUrl"]
+            self.sender.send(self.plugin.destinations(self.webhooks), about_server(self.server_id, self.name, self.version, url, kind) | message)

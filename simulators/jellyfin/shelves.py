@@ -1,0 +1,90 @@
+"""What is on the shelves: libraries, listings, single items (server-apis §3.2)."""
+
+from collections.abc import Iterator
+from typing import override
+
+from aiohttp import web
+
+from .auth import Caller
+from .items import page, wanted_fields
+from .listing import chosen, library_of, wanted
+from .room import Guarded, Room
+
+
+class Shelves(Room):
+    """The library, as far as it can be looked at."""
+
+    @override
+    def guarded_doors(self) -> Iterator[tuple[str, str, Guarded]]:
+        yield "GET", "/UserViews", self._views
+        yield "GET", "/Users/{user}/Views", self._views
+        yield "GET", "/Library/MediaFolders", self._folders
+        yield "GET", "/Library/VirtualFolders", self._virtual_folders
+        yield "GET", "/ScheduledTasks", self._tasks
+        yield "GET", "/Items", self._items
+        yield "GET", "/Users/{user}/Items", self._items
+        yield "GET", "/Items/Counts", self._counts
+        yield "GET", "/Items/{item}", self._item
+        yield "GET", "/Users/{user}/Items/{item}", self._item
+        yield "GET", "/Items/{item}/Ancestors", self._ancestors
+        yield "GET", "/UserItems/Resume", self._resume
+
+    async def _views(self, request: web.Request, caller: Caller) -> web.Response:
+        user = self._user(request, caller)
+        rows = [self._server.items.row(folder, user, frozenset()) for name, folder in sorted(self._server.library.folders.items()) if user.sees(name)]
+        return web.json_response(page(rows, len(rows), 0))
+
+    async def _folders(self, _request: web.Request, _caller: Caller) -> web.Response:
+        rows = [self._server.items.row(folder, None, frozenset()) for folder in self._server.library.folders.values()]
+        return web.json_response(page(rows, len(rows), 0))
+
+    async def _virtual_folders(self, _request: web.Request, caller: Caller) -> web.Response:
+        self._need_administrator(caller)
+        return web.json_response(
+            [{"Name": name, "ItemId": folder.item_id, "Locations": [f"/media/{name}"]} for name, folder in self._server.library.folders.items()]
+        )
+
+    async def _tasks(self, _request: web.Request, caller: Caller) -> web.Response:
+        self._need_administrator(caller)
+        return web.json_response(
+            [
+                {"Name": "Scan Media Library", "Key": "RefreshLibrary", "State": "Idle"},
+                {"Name": "Optimize database", "Key": "OptimizeDatabaseTask", "State": "Idle"},
+            ]
+        )
+
+    async def _counts(self, _request: web.Request, _caller: Caller) -> web.Response:
+        kinds = [item.kind for item in self._server.library.items.values()]
+        return web.json_response({"MovieCount": kinds.count("Movie"), "SeriesCount": kinds.count("Series"), "EpisodeCount": kinds.count("Episode")})
+
+    async def _items(self, request: web.Request, caller: Caller) -> web.Response:
+        """List items; an API key without a user gets no records, unknown arguments are ignored."""
+        query = request.query
+        user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
+        found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
+        if user is not None:
+            found = wanted(found, lambda item: self._server.records.of(user.user_id, item), query, self._server.numbers)
+        start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
+        rows = found[start : start + limit if limit is not None else None]
+        if self._server.faults.truncate:
+            rows = rows[: len(rows) // 2]
+        shows_record = query.get("enableUserData") != "false"
+        bodies = [self._server.items.row(item, user, wanted_fields(query), user_data=shows_record) for item in rows]
+        total = len(rows) if query.get("enableTotalRecordCount") == "false" else len(found)
+        return web.json_response(page(bodies, total, start))
+
+    async def _resume(self, request: web.Request, caller: Caller) -> web.Response:
+        user = self._user(request, caller)
+        found = [item for item in self._server.library.videos() if self._server.records.of(user.user_id, item).ticks > 0]
+        return web.json_response(page([self._server.items.row(item, user, wanted_fields(request.query)) for item in found], len(found), 0))
+
+    async def _item(self, request: web.Request, caller: Caller) -> web.Response:
+        user = self._user(request, caller)
+        item = self._find(request, user)
+        body = self._server.items.row(item, user, wanted_fields(request.query), single=True)
+        asked = request.match_info["item"].replace("-", "").lower()
+        return web.json_response(body | ({"Id": asked} if asked in item.versions.values() else {}))
+
+    async def _ancestors(self, request: web.Request, caller: Caller) -> web.Response:
+        user = self._user(request, caller)
+        return web.json_response([self._server.items.row(one, user, frozenset(), user_data=False) for one in self._find(request, user).ancestors()])
