@@ -163,6 +163,7 @@ async def engine(items: int) -> None:
         print(f"{items} items on each of three servers; memory before {_memory():.0f} MB")
         await bench.measure("first import and what is written", anna.run(Run()))
         await bench.measure("whole sync when nothing happened", anna.run(Run()))
+        await bench.measure("and once more", anna.run(Run()))
         one = next(item_id for item_id, state in servers["emby"].records.items() if not state.played)
         servers["emby"].watch(one)
         await bench.measure("one title watched, by hint", anna.run(Run(hints=(Hint("emby", one, datetime.now(UTC)),))))

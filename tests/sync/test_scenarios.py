@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from custom_components.plex_watchsync.sync.baseline import Baseline, Item, Replica
+from custom_components.plex_watchsync.sync.baseline import Baseline
+from custom_components.plex_watchsync.sync.item import Item, Replica
 from custom_components.plex_watchsync.sync.match import attach
 from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Spot, View
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, WatchState

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..ports import Hint, ServerError
-from ..sync.baseline import Baseline, Item
+from ..sync.baseline import Baseline
+from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, plan

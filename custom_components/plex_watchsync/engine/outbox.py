@@ -9,8 +9,8 @@ from typing import Any
 from ..ports import Documents, StoreError
 from ..sync.model import ReplicaId
 from ..sync.plan import Operation, WriteKind
+from ..sync.record import state_of, state_row
 from .pace import paced
-from .shards import state_of, state_row
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)

@@ -79,11 +79,15 @@ class Reader:
             return
         reading.count += 1
         reading.seen.add(observation.item_id)
+        if unplayed_at is None and self.baseline.is_settled(replica_id, observation):
+            return
         if not attach(self.baseline, self.account_id, observation):
             return
         sighting = Sighting(observation.state, at, observation.runtime, observation.item_id in playing, unplayed_at, confirmed)
         if unplayed_at is not None or self._may_matter(replica_id, sighting):
             reading.sightings[observation.item_id] = sighting
+        elif not any(self.baseline.is_ambiguous(item) for item in self.baseline.of_replica(replica_id)):  # those are tried anew each time
+            self.baseline.settle(replica_id, observation)
 
     def _may_matter(self, replica_id: ReplicaId, sighting: Sighting) -> bool:
         """Whether there is anything to reconcile: most of a library is as it was, and is not kept in memory."""

@@ -69,7 +69,7 @@ class ViewerSync:
     async def run(self, run: Run) -> Report:
         """Read, agree, write; errors of servers are in the report."""
         async with self._lock:
-            baseline = await asyncio.to_thread(self.baseline.copy) if run.dry_run else self.baseline
+            baseline = self.baseline.copy() if run.dry_run else self.baseline
             cycle = self._cycle(run, self.accounts, baseline)
             listed = await cycle.agree()
             await (self._plan_only(cycle) if run.dry_run else self._carry_out(cycle, listed))
@@ -79,7 +79,7 @@ class ViewerSync:
         """Plan the first sync of an account that is not there yet; nothing is kept (G1, G6)."""
         async with self._lock:
             run = Run(accounts=frozenset({account_id}), dry_run=True)
-            cycle = self._cycle(run, {**self.accounts, account_id: account}, await asyncio.to_thread(self.baseline.copy))
+            cycle = self._cycle(run, {**self.accounts, account_id: account}, self.baseline.copy())
             await cycle.agree()
             await self._plan_only(cycle)
             return self._finished(cycle.report)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
-from .baseline import Baseline, Item, Replica, joined
+from .baseline import Baseline
+from .item import Item, Replica, joined
 from .model import Media, Observation, Part, ReplicaId
 
 

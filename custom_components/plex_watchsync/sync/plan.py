@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from .baseline import Item, Replica
+from .item import Item, Replica
 from .model import ReplicaId, WatchState
 from .policy import AccountPolicy, Policy
 from .reconcile import has_position, shows, tells_date, usable_position

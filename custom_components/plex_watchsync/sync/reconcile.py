@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from .baseline import Item, Replica
+from .item import Item, Replica
 from .merge import NEVER, NO_CLAIMS, Claims, Spot, View, merge
 from .model import ReplicaId, WatchState
 from .policy import AccountPolicy, InitialSync, Policy
