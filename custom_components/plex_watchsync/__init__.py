@@ -10,7 +10,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
-from . import webhook
+from . import realtime, webhook
 from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run
@@ -20,7 +20,7 @@ from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, StoreErr
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-SERVER_PLATFORMS = (Platform.BUTTON, Platform.SENSOR)
+SERVER_PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR)
 HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
 
 
@@ -102,13 +102,18 @@ def _schedule(hass: HomeAssistant, entry: WatchSyncConfigEntry, coordinator: Ser
     """Sync once Home Assistant runs, then as often as the options say, whether entities are enabled or not (pitfall 33)."""
     entry.async_on_unload(coordinator.async_add_listener(lambda: None))
 
-    async def first_sync(_hass: HomeAssistant) -> None:
-        entry.async_create_background_task(hass, coordinator.async_refresh(), f"{DOMAIN} first sync of {entry.title}")
+    async def first_sync() -> None:
+        """Read before anybody listens: what happens in between is a gap, which the listeners close."""
+        await coordinator.async_refresh()
+        realtime.start(hass, entry)
+
+    async def begin(_hass: HomeAssistant) -> None:
+        entry.async_create_background_task(hass, first_sync(), f"{DOMAIN} first sync of {entry.title}")
 
     async def full_sync(_now: datetime) -> None:
         await coordinator.hub.sync(Run(accounts=coordinator.accounts, full=True))
 
-    entry.async_on_unload(async_at_started(hass, first_sync))
+    entry.async_on_unload(async_at_started(hass, begin))
     hours = entry.options.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)
     entry.async_on_unload(async_track_time_interval(hass, full_sync, timedelta(hours=hours), cancel_on_shutdown=True))
 

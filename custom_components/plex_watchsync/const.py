@@ -21,6 +21,7 @@ CONF_DIRECTION: Final = "direction"
 CONF_INITIAL_SYNC: Final = "initial_sync"
 
 # Options of a server entry.
+CONF_REALTIME: Final = "realtime"
 CONF_WEBHOOK_ENABLED: Final = "webhook_enabled"
 CONF_WEBHOOK_LOCAL_ONLY: Final = "webhook_local_only"
 CONF_IMPORT_INTERVAL: Final = "import_interval"  # minutes
@@ -32,6 +33,7 @@ CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"
 CONF_POSITION_MAX_PERCENT: Final = "position_max_percent"
 CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
 
+DEFAULT_REALTIME: Final = True
 DEFAULT_IMPORT_INTERVAL: Final = 60
 DEFAULT_FULL_INTERVAL: Final = 24
 

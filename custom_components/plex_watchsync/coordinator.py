@@ -14,7 +14,8 @@ from .engine.report import Report
 from .engine.run import Run, RunKind
 from .helpers import account_subentries
 from .logger import LOGGER
-from .ports import AuthFailed, ServerError, ServerUnavailable
+from .ports import AuthFailed, PushState, ServerError, ServerUnavailable
+from .servers import Listener
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -42,6 +43,7 @@ class ServerData:
     items: int = 0
     watched_items: int = 0
     pending_writes: int = 0
+    connected: bool = True
 
 
 class ServerCoordinator(DataUpdateCoordinator[ServerData]):
@@ -62,6 +64,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.hub = hub
         self.data = ServerData()
         self.problem: ServerError | None = None
+        self.listeners: dict[str, Listener | None] = {}  # by account: what hears of it at once, None for one of which nothing is told
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -99,10 +102,15 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     def _set(self, status: Status, last_sync: datetime | None) -> None:
         items, watched, pending = self.hub.numbers(self.config_entry)
-        data = ServerData(status, last_sync, items, watched, pending)
+        data = ServerData(status, last_sync, items, watched, pending, self._is_connected())
         if data != self.data:
             self.data = data
             self.async_update_listeners()
+
+    def _is_connected(self) -> bool:
+        """Whether the server can be heard; where nobody listens, whether it answered the last time."""
+        states = [listener.health.state for listener in self.listeners.values() if listener]
+        return all(state is PushState.CONNECTED for state in states) if states else not isinstance(self.problem, ServerUnavailable)
 
 
 def _status(error: ServerError | None) -> Status:

@@ -12,6 +12,7 @@ from .coordinator import WatchSyncConfigEntry
 from .engine.viewer import ViewerSync
 from .helpers import is_household
 from .hub import HUB
+from .servers import Listener
 
 REDACTED = {CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_WEBHOOK_ID, CONF_DEVICE_ID, CONF_USER_ID, "title", "unique_id"}
 
@@ -23,11 +24,17 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSy
     found: dict[str, Any] = {
         "entry": async_redact_data(entry.as_dict(), REDACTED),
         "viewers": [_viewer(viewer) for viewer in viewers],
-        "webhooks": [{"at": note.at.isoformat(), "outcome": note.outcome, "event": note.item, "reason": note.reason} for note in hub.journal],
+        "events": [{"at": note.at.isoformat(), "way": note.kind, "outcome": note.outcome, "event": note.item, "reason": note.reason} for note in hub.journal],
     }
     if coordinator := hub.coordinators.get(entry.entry_id):  # an entry that could not be set up has none
         found["server"] = asdict(coordinator.data) | {"problem": str(coordinator.problem or "")}
+        found["realtime"] = {account: _health(listener) for account, listener in coordinator.listeners.items()}
     return found
+
+
+def _health(listener: Listener | None) -> dict[str, Any]:
+    """Say how a connection is; an account without a token of its own has none, and is polled."""
+    return {"state": "polled"} if listener is None else asdict(listener.health) | {"since": listener.health.since.isoformat()}
 
 
 def _viewer(viewer: ViewerSync) -> dict[str, Any]:

@@ -30,12 +30,14 @@ from .const import (
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
     CONF_POSITION_TOLERANCE_SECONDS,
+    CONF_REALTIME,
     CONF_SYNC_POSITION,
     CONF_VIEWER,
     CONF_WEBHOOK_ENABLED,
     CONF_WEBHOOK_LOCAL_ONLY,
     DEFAULT_FULL_INTERVAL,
     DEFAULT_IMPORT_INTERVAL,
+    DEFAULT_REALTIME,
 )
 from .ports import (
     AuthFailed,
@@ -122,6 +124,7 @@ def options_of_server(entry: ConfigEntry) -> probatio.Schema:
     kept = entry.options
     return probatio.Schema(
         {
+            probatio.Required(CONF_REALTIME, default=kept.get(CONF_REALTIME, DEFAULT_REALTIME)): BooleanSelector(),
             probatio.Required(CONF_IMPORT_INTERVAL, default=kept.get(CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL)): _number(5, 1440, "min"),
             probatio.Required(CONF_FULL_INTERVAL, default=kept.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)): _number(1, 168, "h"),
             probatio.Required(CONF_SYNC_POSITION, default=kept.get(CONF_SYNC_POSITION, True)): BooleanSelector(),

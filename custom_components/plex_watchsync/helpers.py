@@ -10,8 +10,8 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_DEVICE_ID, CONF_KIND, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
-from .ports import ServerKind, WatchServer
-from .servers import Connection, open_server
+from .ports import PushStream, ServerKind, WatchServer
+from .servers import Connection, open_server, open_stream
 
 utcnow: Callable[[], datetime] = dt_util.utcnow
 
@@ -51,12 +51,19 @@ def connection_of(entry: ConfigEntry, account: ConfigSubentry | None = None) -> 
         device_id=own.get(CONF_DEVICE_ID) or entry.data[CONF_DEVICE_ID],
         user_id=own.get(CONF_USER_ID) or entry.data.get(CONF_USER_ID),
         verify_ssl=entry.data[CONF_VERIFY_SSL],
+        own=bool(own.get(CONF_TOKEN)),
     )
 
 
 def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None = None) -> WatchServer:
     """Open an entry's server as one of its accounts, or by the credentials that the entry was made with."""
     return opened(hass, connection_of(entry, account))
+
+
+def stream_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry) -> PushStream | None:
+    """Return what tells of an account's doings, None where only polling finds them."""
+    connection = connection_of(entry, account)
+    return open_stream(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
 
 
 def opened(hass: HomeAssistant, connection: Connection) -> WatchServer:

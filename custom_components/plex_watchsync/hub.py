@@ -53,6 +53,7 @@ class Hub:
         self._loading = asyncio.Lock()
         self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
         self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
+        self._behind: dict[str, set[str]] = {}  # by viewer: the accounts of which something may have gone untold
         self._timers: dict[str, CALLBACK_TYPE] = {}
 
     async def viewer(self, viewer_id: str) -> ViewerSync:
@@ -154,6 +155,21 @@ class Hub:
     @callback
     def _hint_again(self, viewer_id: str, hints: list[Hint], _now: datetime) -> None:
         self.hint(viewer_id, hints)
+
+    @callback
+    def catch_up(self, viewer_id: str, account: str) -> None:
+        """Have an account read of which something may have gone untold."""
+        behind = self._behind.setdefault(viewer_id, set())
+        idle = not behind
+        behind.add(account)
+        if idle:
+            self.hass.async_create_background_task(self._catch_up(viewer_id), f"{DOMAIN} catch up {viewer_id}", eager_start=False)
+
+    async def _catch_up(self, viewer_id: str) -> None:
+        behind = self._behind.pop(viewer_id, set())
+        viewer = self.viewers.get(viewer_id)
+        if viewer and (accounts := behind & viewer.accounts.keys()):
+            await self.sync_viewer(viewer, Run(accounts=frozenset(accounts)))
 
     async def _retry(self, viewer_id: str, _now: datetime) -> None:
         """Try the writes again whose time has come, and put on disk what was acknowledged."""

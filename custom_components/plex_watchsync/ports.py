@@ -226,7 +226,7 @@ class PushStream(Protocol):
 
 
 class PushState(StrEnum):
-    """How a push stream is doing."""
+    """How a push stream is doing; refused: the credentials are no good any more."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"

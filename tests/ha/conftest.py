@@ -1,5 +1,6 @@
 """A Home Assistant with the integration, and simulated servers to add to it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -47,6 +48,14 @@ def translated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
     guard = guarded(monkeypatch)
     yield guard
     assert not guard.missing
+
+
+@pytest.fixture(autouse=True)
+def realtime(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> bool:
+    """Switch real time off where it is not what a test is about (`pytest.mark.realtime`): it would see what only a webhook or a poll is to find."""
+    wanted = request.node.get_closest_marker("realtime") is not None
+    monkeypatch.setattr("custom_components.plex_watchsync.realtime.DEFAULT_REALTIME", wanted)
+    return wanted
 
 
 @dataclass
@@ -141,8 +150,11 @@ class House:
         return entries
 
     async def settle(self) -> None:
-        """Wait until nothing is going on."""
-        await self.hass.async_block_till_done(wait_background_tasks=True)
+        """Wait until nothing is going on but listening, which never ends."""
+        await self.hass.async_block_till_done()
+        while busy := [task for task in self.hass._background_tasks if f"{DOMAIN} listens" not in str(task)]:
+            await asyncio.wait(busy)
+            await self.hass.async_block_till_done()
 
     async def later(self, seconds: float) -> None:
         """Let time pass, and wait until what was due is done."""

@@ -67,4 +67,4 @@ async def test_webhooks_are_listed(house: House, hass_client: ClientSessionGener
     entry, client = await house.add("plex"), await hass_client_no_auth()
     await client.post(f"/api/webhook/{entry.data['webhook_id']}", data=b"nonsense")
     found: Any = await get_diagnostics_for_config_entry(house.hass, hass_client, entry)
-    assert [(note["outcome"], note["reason"]) for note in found["webhooks"]] == [("failed", "the body is not JSON")]
+    assert [(note["outcome"], note["reason"]) for note in found["events"]] == [("failed", "the body is not JSON")]

@@ -87,7 +87,8 @@ async def test_who_is_refused_does_not_ask_again_soon(error: ServerError) -> Non
     """Until somebody signs in anew, which starts us anew."""
     pauses, healths, _ = await run(Stream(error))
     assert pauses == [LONGEST_PAUSE]
-    assert [(one.state, one.problem) for one in healths] == [(PushState.REFUSED, "no")]
+    refused = PushState.REFUSED if isinstance(error, AuthFailed) else PushState.WAITING  # it may be a proxy that lets no socket through
+    assert [(one.state, one.problem) for one in healths] == [(refused, "no")]
 
 
 async def test_an_end_without_a_word_is_an_end() -> None:

@@ -37,8 +37,7 @@ class Listener:
             problem = await self._listen()
             steady = self.health.state is PushState.CONNECTED and self.clock() - self.health.since >= STEADY
             self._failures = 1 if steady else self._failures + 1
-            refused = isinstance(problem, AuthFailed | Forbidden)
-            self._show(PushState.REFUSED if refused else PushState.WAITING, str(problem or "the connection ended"))
+            self._show(PushState.REFUSED if isinstance(problem, AuthFailed) else PushState.WAITING, str(problem or "the connection ended"))
             await self.sleep(self._pause(problem))
 
     async def _listen(self) -> ServerError | None:
