@@ -1,6 +1,6 @@
 """The border between the sync engine and everything outside it: media servers, stores, and what comes in from webhooks."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +112,10 @@ class Forbidden(ServerError):
 
 class PinRefused(Forbidden):
     """The PIN of a protected user is missing or wrong."""
+
+
+class NotSupported(ServerError):
+    """The server lacks what this needs: a plugin, a subscription or a newer version."""
 
 
 class ItemNotFound(ServerError):
@@ -243,6 +247,40 @@ class PushHealth:
     problem: str = ""
     connects: int = 0
     told: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWebhook:
+    """Where a server is to send to, and what.
+
+    `url` is a secret. One of `marks` stands in every address that this webhook ever had. `events` by the sender's own names; `headers` go along where
+    a server can send any.
+    """
+
+    url: str = field(repr=False)
+    marks: frozenset[str] = field(repr=False)
+    events: tuple[str, ...]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def is_at(self, url: object) -> bool:
+        """Whether an address in a server's list is this webhook's."""
+        return isinstance(url, str) and any(mark in url for mark in self.marks)
+
+
+class WebhookRegistrar(Protocol):
+    """A server's own list of webhooks; what others wrote into it stays.
+
+    Every call raises a `ServerError`: `AuthFailed` or `Forbidden` where the credentials may not do it, `NotSupported` where the server cannot.
+    """
+
+    async def ensure(self, hook: OwnWebhook) -> None:
+        """Make the server send to the webhook: add it, or mend it where it is not as it should be."""
+
+    async def withdraw(self, hook: OwnWebhook) -> None:
+        """Take the webhook out of the list, if it is there."""
+
+    async def provoke(self, hook: OwnWebhook) -> bool:
+        """Make the server send something, which changes nothing; False where that cannot be."""
 
 
 class Documents(Protocol):

@@ -70,6 +70,11 @@ class Accounts:
         self.by_name = {account.name: account for account in accounts}
         self.by_id = {account.account_id: account for account in accounts}
 
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The ids of those who may do everything."""
+        return frozenset(one.account_id for one in self.by_id.values() if one.administrator)
+
     def log_in(self, client: Client, username: str, password: str) -> tuple[str, Account]:
         """Exchange a password for a token; raises the answers that Emby gives instead."""
         for part, parameter in ((client.name, "appName"), (client.device_id, "reportedDeviceId")):

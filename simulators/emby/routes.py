@@ -62,6 +62,10 @@ class Routes:
         yield "GET", "/Items", self._items
         yield "GET", "/Items/{item}/Ancestors", self._ancestors
         yield "GET", "/Shows/{series}/Episodes", self._episodes
+        yield "GET", "/Notifications/Services/Configured", self._configured
+        yield "POST", "/Notifications/Services/Configured", self._configure
+        yield "DELETE", "/Notifications/Services/Configured", self._forget_configured
+        yield "POST", "/Notifications/Services/Test", self._test
         yield "GET", "/Sessions", self._sessions
         yield "POST", "/Sessions/Logout", self._log_out
         yield "POST", "/Sessions/Playing", self._play
@@ -226,6 +230,40 @@ class Routes:
         if not self._server.faults.read_only:
             self._server.playback.stop(self._server.playback.session(caller), body.get("PositionTicks"))
         return web.Response(status=204)
+
+    async def _configured(self, request: web.Request, caller: Caller) -> web.Response:
+        return web.json_response(self._server.notifications.of(self._owner(request, caller)))
+
+    async def _configure(self, request: web.Request, caller: Caller) -> web.Response:
+        """Keep an entry: that of the user in the query, else of the user that stands in it."""
+        body = await _body(request)
+        try:
+            self._server.notifications.put(self._owner(request, caller, str(body.get("UserId") or "")), body)
+        except TypeError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.Response(status=204)
+
+    async def _forget_configured(self, request: web.Request, caller: Caller) -> web.Response:
+        try:
+            self._server.notifications.delete(self._owner(request, caller), Query.of(request).parameters.get("id", ""))
+        except KeyError as error:
+            raise web.HTTPNotFound(text="Notification not found.") from error
+        return web.Response(status=204)
+
+    async def _test(self, request: web.Request, _caller: Caller) -> web.Response:
+        self._server.test(await _body(request))
+        return web.Response(status=200)
+
+    def _owner(self, request: web.Request, caller: Caller, named: str = "") -> Account:
+        """Return whose list of notifications it is; asked without a user the server fails."""
+        if not named and "userid" not in Query.of(request).parameters:
+            raise web.HTTPInternalServerError(text="Value cannot be null. (Parameter 'user')")
+        if named and "userid" not in Query.of(request).parameters:
+            account = self._server.accounts.by_id.get(named)
+            if account is None or (account is not caller.account and not caller.is_administrator):
+                raise web.HTTPForbidden(text="User does not have the required access.")
+            return account
+        return self._account(request, caller)
 
     def _account(self, request: web.Request, caller: Caller) -> Account:
         """Return the user of the path or of the query, if the caller may act for him."""

@@ -13,10 +13,11 @@ from ..catalogue import Title
 from .auth import Account, Accounts, Caller, hex_id
 from .items import Items
 from .library import TICKS, Item, Library
+from .notifications import Notifications
 from .playback import Happening, Playback, Session
 from .routes import Routes
 from .userdata import Record, Records
-from .webhook import Sender, payload
+from .webhook import Sender, payload, test_message
 from .websocket import Sockets
 
 type Json = dict[str, Any]
@@ -51,6 +52,7 @@ class EmbySimulator(Simulator):
         self.playback = Playback(name, self.records, self._now, self._tell)
         self.sockets = Sockets(lambda: self.faults.offline, self._record, self.sessions_for)
         self.sender = Sender(version)
+        self.notifications = Notifications()
 
     @property
     @override
@@ -154,11 +156,26 @@ class EmbySimulator(Simulator):
         """Tell everybody who listens, unless the cable is out; only bodies of marks carry the record (see `webhook`)."""
         if happening.session is not None:
             self.sockets.playing_changed()
-        if self.faults.offline or not self.webhooks:
+        wanted = tuple(self.notifications.wanting(happening.event, happening.account, self.accounts.administrators))
+        if self.faults.offline or not (self.webhooks or wanted):
             return
         item = self.items.described(happening.item) if happening.session else self.items.whole(happening.account, happening.item)
-        server = {"Name": self.name, "Id": self.server_id, "Version": self.version}
-        self.sender.send(self.webhooks, payload(happening, item, server, self._now()))
+        body = payload(happening, item, self._about(), self._now())
+        self.sender.send(self.webhooks, body)
+        for entry in wanted:
+            self._notify(entry, body)
+
+    def test(self, entry: Json) -> None:
+        """Send the test message of an entry, kept or not."""
+        if self.notifications.premiere and not self.faults.offline:
+            self._notify(entry, test_message(self._about(), self._now()))
+
+    def _notify(self, entry: Json, body: Json) -> None:
+        options = entry.get("Options") or {}
+        self.sender.send([options.get("Url", "")], body, as_json=options.get("EnableMultipartFormData") == "false")
+
+    def _about(self) -> Json:
+        return {"Name": self.name, "Id": self.server_id, "Version": self.version}
 
     def _session(self, session: Session) -> Json:
         watched = session.account and session.item and self.items.row(session.account, session.item, user_data=False)

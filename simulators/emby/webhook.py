@@ -51,6 +51,14 @@ def payload(happening: Happening, item: Json, server: Json, now: datetime) -> Js
     }
 
 
+def test_message(server: Json, now: datetime) -> Json:
+    """Write the body of a test; up to 4.9.0.36 it is said to be empty (server-apis §5.5)."""
+    if numbers(server["Version"]) < (4, 9, 0, 37):
+        return {}
+    about = {"Title": "Test Notification", "Description": "Test Notification", "Date": time_text(now), "Event": "system.notificationtest"}
+    return {**about, "Severity": "Info", "Server": server}
+
+
 def _played(session: Session, happening: Happening) -> Json:
     client = session.client
     completed = {} if happening.completed is None else {"PlayedToCompletion": happening.completed}
@@ -74,12 +82,12 @@ class Sender:
         """Send in the way of this version; `as_json` is the choice that 4.9 offers."""
         self.as_json = False
         self._version = version
-        self._queue: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[str, Json, bool]] = asyncio.Queue()
 
-    def send(self, urls: Iterable[str], body: Json) -> None:
+    def send(self, urls: Iterable[str], body: Json, *, as_json: bool | None = None) -> None:
         """Queue one notification for each address."""
         for url in urls:
-            self._queue.put_nowait((url, body))
+            self._queue.put_nowait((url, body, self.as_json if as_json is None else as_json))
 
     async def run(self, _app: web.Application) -> AsyncIterator[None]:
         """Deliver as long as the server runs."""
@@ -93,12 +101,12 @@ class Sender:
 
     async def _work(self, session: ClientSession) -> None:
         while True:
-            url, body = await self._queue.get()
+            url, body, as_json = await self._queue.get()
             with suppress(ClientError, TimeoutError):
-                await self._deliver(session, url, body)
+                await self._deliver(session, url, body, as_json=as_json)
 
-    async def _deliver(self, session: ClientSession, url: str, body: Json) -> None:
-        if self.as_json and numbers(self._version) >= (4, 9):
+    async def _deliver(self, session: ClientSession, url: str, body: Json, *, as_json: bool) -> None:
+        if as_json and numbers(self._version) >= (4, 9):
             async with session.post(url, json=body):
                 return
         form = FormData(default_to_multipart=True)

@@ -1,11 +1,12 @@
 """Clients of the three media servers; the doors to them are in `connect`."""
 
-from .connect import Connection, LogIn, log_in, open_server, open_stream, parse_webhook, probe
+from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe
 from .http import clean_url
 from .listener import Listener
 from .plex import PlexLink, PlexResource, PlexTv
 
 __all__ = [
+    "WEBHOOK_EVENTS",
     "Connection",
     "Listener",
     "LogIn",
@@ -14,6 +15,7 @@ __all__ = [
     "PlexTv",
     "clean_url",
     "log_in",
+    "open_registrar",
     "open_server",
     "open_stream",
     "parse_webhook",

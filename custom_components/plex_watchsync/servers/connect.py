@@ -6,12 +6,35 @@ from datetime import UTC, datetime
 
 from aiohttp import ClientSession
 
-from ..ports import InboundEvent, InboundRequest, NotAMediaServer, OtherServerKind, PushStream, ServerIdentity, ServerKind, ServerUser, WatchServer
+from ..ports import (
+    InboundEvent,
+    InboundRequest,
+    NotAMediaServer,
+    OtherServerKind,
+    PushStream,
+    ServerIdentity,
+    ServerKind,
+    ServerUser,
+    WatchServer,
+    WebhookRegistrar,
+)
 from .http import PROBE_TIMEOUT, HttpClient
-from .mediabrowser import EmbyServer, JellyfinServer, MediaBrowserPush, headers, parse_emby, parse_jellyfin
+from .mediabrowser import (
+    EMBY_EVENTS,
+    JELLYFIN_EVENTS,
+    EmbyRegistrar,
+    EmbyServer,
+    JellyfinRegistrar,
+    JellyfinServer,
+    MediaBrowserPush,
+    headers,
+    parse_emby,
+    parse_jellyfin,
+)
 from .mediabrowser import identify as identify_mediabrowser
 from .mediabrowser import log_in as log_in_mediabrowser
-from .plex import PlexPush, PlexServer, parse_plex
+from .plex import EVENTS as PLEX_EVENTS
+from .plex import PlexPush, PlexRegistrar, PlexServer, parse_plex
 from .plex import identify as identify_plex
 
 
@@ -54,6 +77,17 @@ _WEBHOOKS: dict[ServerKind, Callable[[InboundRequest], InboundEvent]] = {
     ServerKind.JELLYFIN: parse_jellyfin,
     ServerKind.EMBY: parse_emby,
 }
+_REGISTRARS: dict[ServerKind, Callable[[ClientSession, Connection, Callable[[], datetime]], WebhookRegistrar]] = {
+    ServerKind.PLEX: PlexRegistrar.open,
+    ServerKind.JELLYFIN: JellyfinRegistrar.open,
+    ServerKind.EMBY: EmbyRegistrar.open,
+}
+WEBHOOK_EVENTS: dict[ServerKind, tuple[str, ...]] = {
+    ServerKind.PLEX: PLEX_EVENTS,
+    ServerKind.JELLYFIN: JELLYFIN_EVENTS,
+    ServerKind.EMBY: EMBY_EVENTS,
+}
+"""What each kind of server can tell that matters, by its own names."""
 
 
 def open_server(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> WatchServer:
@@ -64,6 +98,11 @@ def open_server(session: ClientSession, connection: Connection, *, clock: Callab
 def open_stream(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> PushStream | None:
     """Make a connection's push stream, None where there is none and only polling finds what happens; sends nothing."""
     return _STREAMS[connection.kind](session, connection, clock)
+
+
+def open_registrar(session: ClientSession, connection: Connection, *, clock: Callable[[], datetime]) -> WebhookRegistrar:
+    """Open the list of webhooks that a connection may change; Plex's is that of an account of plex.tv, by its token. Sends nothing."""
+    return _REGISTRARS[connection.kind](session, connection, clock)
 
 
 async def probe(session: ClientSession, url: str, expected: ServerKind, *, verify_ssl: bool) -> ServerIdentity:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,20 +133,22 @@ class HttpClient:
                 raise failure
             yield EventFrames(response.content)
 
-    async def ask(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None) -> Answer:
+    async def ask(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json = None, form: Sequence[tuple[str, str]] | None = None
+    ) -> Answer:
         """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
         reads = method == "GET"
         async with self._readers if reads else self._writers:
             for attempt in range(RETRIES if reads else 0):
                 try:
-                    return await self._once(method, path, params, body)
+                    return await self._once(method, path, params, body, form)
                 except _Away as error:
                     if error.retry_after is not None:
                         raise
                     await asyncio.sleep(RETRY_AFTER * 2**attempt)
-            return await self._once(method, path, params, body)
+            return await self._once(method, path, params, body, form)
 
-    async def _once(self, method: str, path: str, params: Mapping[str, str] | None, body: Json) -> Answer:
+    async def _once(self, method: str, path: str, params: Mapping[str, str] | None, body: Json, form: Sequence[tuple[str, str]] | None) -> Answer:
         """Send one request; a redirect is not followed: it would carry the token to wherever it points."""
         asked = f"{method} {path}"
         with _told_apart(asked):
@@ -155,6 +157,7 @@ class HttpClient:
                 self._url + path,
                 params=params,
                 json=body,
+                data=form,
                 headers=self._headers,
                 timeout=self._read_timeout if method == "GET" else self._write_timeout,
                 ssl=self._verify_ssl,

@@ -2,8 +2,22 @@
 
 from .client import headers, identify, log_in
 from .emby import EmbyServer
-from .inbound import parse_emby, parse_jellyfin
+from .inbound import EMBY_EVENTS, JELLYFIN_EVENTS, parse_emby, parse_jellyfin
 from .jellyfin import JellyfinServer
 from .push import MediaBrowserPush
+from .registrars import EmbyRegistrar, JellyfinRegistrar
 
-__all__ = ["EmbyServer", "JellyfinServer", "MediaBrowserPush", "headers", "identify", "log_in", "parse_emby", "parse_jellyfin"]
+__all__ = [
+    "EMBY_EVENTS",
+    "JELLYFIN_EVENTS",
+    "EmbyRegistrar",
+    "EmbyServer",
+    "JellyfinRegistrar",
+    "JellyfinServer",
+    "MediaBrowserPush",
+    "headers",
+    "identify",
+    "log_in",
+    "parse_emby",
+    "parse_jellyfin",
+]

@@ -28,6 +28,9 @@ _EMBY_PLAYBACK = {
     "playback.stop": Playback.STOPPED,
 }
 _EMBY_CHANGES = frozenset({"playback.pause", "playback.stop", "item.markplayed", "item.markunplayed", "library.new"})
+JELLYFIN_EVENTS = ("ItemAdded", "PlaybackStart", "PlaybackStop", "UserDataSaved")
+EMBY_EVENTS = tuple(sorted({*_EMBY_PLAYBACK, *_EMBY_CHANGES}))
+"""What the senders tell us, by their own names; PlaybackProgress, which comes every second, is none of it (pitfall 48)."""
 
 
 def parse_jellyfin(request: InboundRequest) -> InboundEvent:

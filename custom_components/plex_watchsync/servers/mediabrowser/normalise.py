@@ -137,6 +137,12 @@ def external_ids(item: wire.Item) -> frozenset[str]:
     return frozenset(filter(None, (external_id(kind, value) for kind, value in named if value)))
 
 
+def is_untouched(item: wire.Item) -> bool:
+    """Whether nobody ever did anything to an item: nothing is lost when its record is written as it is."""
+    record = item["UserData"]
+    return not any(record.get(name) for name in ("Played", "PlayCount", "PlaybackPositionTicks", "LastPlayedDate", "IsFavorite"))
+
+
 def is_watchable(item: wire.Item) -> bool:
     """Whether a row is a film or an episode that somebody can play; a virtual one is a gap in a series (server-apis §3.2)."""
     return item["Type"] in KINDS and item.get("LocationType") != "Virtual"

@@ -15,6 +15,9 @@ _PLAYBACK = {
     "media.stop": Playback.STOPPED,
 }
 _CHANGES = frozenset({"media.pause", "media.stop", "media.scrobble", "media.rate", "library.new"})
+EVENTS = tuple(sorted({*_PLAYBACK, *_CHANGES}))
+"""What Plex tells us, by its own names."""
+
 _TAUTULLI = {
     "play": "media.play",
     "pause": "media.pause",
