@@ -7,12 +7,12 @@ from homeassistant.core import HomeAssistant
 from .engine.report import Change
 from .helpers import server_name_of
 from .sync.identity import ids_of
+from .sync.model import Media
 
 
-def about(hass: HomeAssistant, change: Change) -> dict[str, Any]:
-    """Describe a change in plain values, small enough for the recorder."""
-    ids = ids_of(change.keys)
-    media = change.media
+def titled(media: Media, keys: frozenset[str]) -> dict[str, Any]:
+    """Name a title, and give its ids."""
+    ids = ids_of(keys)
     return {
         "title": media.title,
         "media_type": media.kind.value,
@@ -22,6 +22,13 @@ def about(hass: HomeAssistant, change: Change) -> dict[str, Any]:
         "episode": media.episode,
         "ids": ids.own,
         "show_ids": ids.show,
+    }
+
+
+def about(hass: HomeAssistant, change: Change) -> dict[str, Any]:
+    """Describe a change in plain values, small enough for the recorder."""
+    return {
+        **titled(change.media, change.keys),
         "server": server_name_of(hass, change.account),
         "time": change.at.isoformat(),
         "position": change.after.position,

@@ -26,10 +26,11 @@ from .const import (
     SIGNAL_REPORT,
 )
 from .coordinator import ServerCoordinator, run_status
+from .engine.cycle import Cycle
 from .engine.journal import Journal
 from .engine.report import Change, Report
 from .engine.run import Account, Run
-from .engine.viewer import ViewerSync
+from .engine.viewer import Agree, ViewerSync
 from .helpers import account_subentries, household_entry, server_of, utcnow
 from .ports import Documents, Hint
 from .store import StoredDocuments
@@ -110,12 +111,13 @@ class Hub:
         chosen = [viewer for viewer in self.viewers.values() if run.accounts is None or viewer.accounts.keys() & run.accounts]
         return [await self.sync_viewer(viewer, run) for viewer in chosen]
 
-    async def sync_viewer(self, viewer: ViewerSync, run: Run) -> Report:
+    async def sync_viewer(self, viewer: ViewerSync, run: Run, agree: Agree = Cycle.agree) -> Report:
         """Do a run for one viewer; entities follow."""
-        busy = [one for one in self._coordinators_of(viewer) if not run.hints and not run.dry_run and (run.accounts is None or one.accounts & run.accounts)]
+        quick = run.hints or run.dry_run or run.explicit
+        busy = [one for one in self._coordinators_of(viewer) if not quick and (run.accounts is None or one.accounts & run.accounts)]
         for coordinator in busy:
             coordinator.show(run_status(run.kind))
-        report = await viewer.run(run)
+        report = await viewer.run(run, agree)
         if not run.dry_run:
             self._show(viewer, report)
         return report

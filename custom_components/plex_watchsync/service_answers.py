@@ -8,7 +8,11 @@ from homeassistant.core import HomeAssistant, ServiceResponse
 
 from .engine.report import Report
 from .engine.run import Run
+from .engine.viewer import ViewerSync
+from .facts import titled
 from .helpers import server_name_of
+from .sync.item import Item
+from .sync.model import UNWATCHED, WatchState
 
 MOST_CHANGES = 100
 
@@ -40,3 +44,31 @@ def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
         {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason} for write in report.planned
     ]
     return agreed + writes
+
+
+def state_row(state: WatchState) -> dict[str, Any]:
+    """Describe a watch state as a person sees it."""
+    last = state.last_played.isoformat() if state.last_played else None
+    return {"watched": state.played, "position": state.position, "play_count": state.play_count, "last_watched": last}
+
+
+def item_row(hass: HomeAssistant, viewer: ViewerSync, item: Item) -> dict[str, Any]:
+    """Describe an item, with what each of the viewer's servers shows of it; None where that has no copy."""
+    servers: dict[str, Any] = {server_name_of(hass, account) or account: None for account in viewer.accounts}
+    for replica_id, replica in sorted(item.replicas.items()):
+        server = server_name_of(hass, replica_id.account) or replica_id.account
+        row = state_row(replica.reading or UNWATCHED)
+        known = servers.get(server) or {"item_ids": [], "in_step": True, "pending": False}
+        servers[server] = {
+            **(known if known.get("watched") else row),  # of several copies, one that was watched speaks for all (I4)
+            "item_ids": [*known["item_ids"], replica_id.item],
+            "in_step": known["in_step"] and not item.is_owed(replica_id),
+            "pending": known["pending"] or replica_id in viewer.outbox.entries,
+        }
+    return {
+        **titled(item.media, item.keys),
+        **state_row(item.claims.state),
+        "ambiguous": viewer.baseline.is_ambiguous(item),
+        "ignored": viewer.baseline.is_ignored(item),
+        "servers": servers,
+    }

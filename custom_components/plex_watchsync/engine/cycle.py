@@ -18,6 +18,7 @@ from .pace import paced
 from .reader import Reader, Reading
 from .report import Change, ChangeKind, Report, Write
 from .run import Account, Run, RunKind
+from .unmatched import Unnamed
 
 LISTINGS_UNTIL_FORGOTTEN = 2  # G4
 
@@ -35,6 +36,7 @@ class Cycle:
     journal: Journal
     report: Report
     touched: set[str] = field(default_factory=set)
+    unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
     async def agree(self) -> frozenset[str]:
         """Read the accounts and agree on what they say; return the accounts whose libraries were read whole."""
@@ -44,6 +46,8 @@ class Cycle:
         await self.conclude(readings)
         for reading in readings:
             await self._forget_missing(reading)
+            if reading.listed:
+                self.unmatched[reading.account] = (reading.listed, reading.unmatched)
         return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
 
     async def conclude(self, readings: Iterable[Reading]) -> None:
@@ -58,7 +62,7 @@ class Cycle:
         items = self.baseline if self.run.kind is RunKind.EXPORT else (self.baseline[item_id] for item_id in self.touched if item_id in self.baseline)
         replicas: set[ReplicaId] = set()
         async for item in paced(items):
-            if not self.baseline.is_ambiguous(item):
+            if not self.baseline.is_left_alone(item):
                 replicas.update(item.replicas)
         return [operation async for replica_id in paced(sorted(replicas)) if (operation := self._operation(replica_id))]
 
@@ -72,7 +76,8 @@ class Cycle:
             self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts
         ):
             return None
-        return plan(self.baseline.of_replica(replica_id), replica_id, self.policy)
+        items = self.baseline.of_replica(replica_id)
+        return None if any(self.baseline.is_ignored(item) for item in items) else plan(items, replica_id, self.policy)
 
     async def _read(self, account_id: str) -> Reading | None:
         reader = Reader(account_id, self.accounts[account_id], self.baseline, self.clock)
@@ -109,13 +114,13 @@ class Cycle:
         return doubtful
 
     async def _by_item(self, readings: Iterable[Reading]) -> dict[str, dict[ReplicaId, Sighting]]:
-        """Gather what was seen of each item; ambiguous items are left alone (I3)."""
+        """Gather what was seen of each item, but of ambiguous and ignored ones (I3, I8)."""
         found: dict[str, dict[ReplicaId, Sighting]] = {}
         for reading in readings:
             async for server_item, sighting in paced(reading.sightings.items()):
                 replica_id = ReplicaId(reading.account, server_item)
                 for item in self.baseline.of_replica(replica_id):
-                    if not self.baseline.is_ambiguous(item) and self._may_conclude(item, replica_id, sighting):
+                    if not self.baseline.is_left_alone(item) and self._may_conclude(item, replica_id, sighting):
                         found.setdefault(item.item_id, {})[replica_id] = sighting
         return found
 
@@ -144,7 +149,7 @@ class Cycle:
     def _change(self, before: Item, outcome: Outcome) -> Change | None:
         """Name what happened and at which account, if it is anything that people would call a change."""
         item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
-        kind = _kind(old, new, anew=before.claims.view is not None and item.claims.view != before.claims.view)
+        kind = kind_of(old, new, anew=before.claims.view is not None and item.claims.view != before.claims.view)
         winner = next((known for known in outcome.findings.items() if _won(known[1], item)), None)
         if kind is None or winner is None:
             return None
@@ -169,7 +174,8 @@ class Cycle:
                 self.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], missing=replica.missing + 1)))
 
 
-def _kind(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | None:
+def kind_of(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | None:
+    """Name what people would call the change; `anew`: the view is another one."""
     if new.played != old.played:
         return ChangeKind.WATCHED if new.played else ChangeKind.UNWATCHED
     if new.played and anew and new.last_played != old.last_played:

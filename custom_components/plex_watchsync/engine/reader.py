@@ -12,17 +12,19 @@ from ..sync.model import Observation, ReplicaId
 from ..sync.reconcile import Sighting
 from .pace import paced
 from .run import Account
+from .unmatched import Nameless, Unnamed
 
 
 @dataclass(slots=True)
 class Reading:
-    """What an account's server said: by item id the sightings that may matter, all ids seen, the libraries listed to the end."""
+    """What an account's server said: by item id the sightings that may matter, all ids seen, the libraries listed to the end, titles without ids."""
 
     account: str
     sightings: dict[str, Sighting] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     listed: frozenset[str] = frozenset()
     count: int = 0
+    unmatched: Unnamed = field(default_factory=Unnamed)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class Reader:
         if unplayed_at is None and self.baseline.is_settled(replica_id, observation):
             return
         if not attach(self.baseline, self.account_id, observation):
+            reading.unmatched.add(Nameless(observation.item_id, observation.library, observation.parts[0].media))
             return
         sighting = Sighting(observation.state, at, observation.runtime, observation.item_id in playing, unplayed_at, confirmed)
         if unplayed_at is not None or self._may_matter(replica_id, sighting):

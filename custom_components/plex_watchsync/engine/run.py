@@ -30,7 +30,7 @@ class Run:
 
     `accounts`: which, None for all. `hints`: read just these items instead of whole libraries. `full`: an export compares every item instead of writing
     what is known to be owed. `metadata_only`: learn ids, conclude nothing. `ignore_date`: overwrite whatever the server says. `libraries`: these alone. `run_id`:
-    the run's name when others share it.
+    the run's name when others share it. `explicit`: a person asked for just this, so that no breaker holds it (G2).
     """
 
     kind: RunKind = RunKind.SYNC
@@ -42,6 +42,7 @@ class Run:
     ignore_date: bool = False
     libraries: frozenset[str] | None = None
     run_id: str = ""
+    explicit: bool = False
 
     @property
     def lists(self) -> bool:

@@ -7,6 +7,7 @@ from zlib import crc32
 from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline
 from ..sync.record import item_of
+from ..sync.selection import NOTHING, Selection
 from .pace import paced
 
 SHARDS = 64
@@ -23,9 +24,9 @@ class Shards:
         self._viewer, self._documents = viewer, documents
         self._members: dict[int, set[str]] = {}
 
-    async def load(self, stored: Iterable[int]) -> Baseline:
+    async def load(self, stored: Iterable[int], ignored: Selection = NOTHING) -> Baseline:
         """Read the shards that are said to be stored; raises `StoreError` when one is gone or broken (G3)."""
-        baseline = Baseline()
+        baseline = Baseline(ignored)
         for number in stored:
             content: Json = await self._documents.load(self._name(number))
             if content is None:

@@ -1,7 +1,7 @@
 """One viewer's sync: owns the baseline and the outbox, and does one run at a time."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from ..sync.model import Observation
 from ..sync.policy import Policy
 from .cycle import Cycle
 from .executor import Executor
+from .ignores import Ignores, Rule
 from .journal import Journal, Note
 from .outbox import Outbox
 from .pace import paced
@@ -21,6 +22,10 @@ from .reader import Reader
 from .report import Change, ChangeKind, Report
 from .run import Account, Run, RunKind
 from .shards import Shards
+from .unmatched import Unnamed
+
+type Agree = Callable[[Cycle], Awaitable[frozenset[str]]]
+"""Agrees on something, and returns the accounts whose libraries were read whole for it."""
 
 ROUNDS = 3  # so often may people be faster than the writes of one run; the next run takes the rest
 
@@ -41,6 +46,8 @@ class ViewerSync:
     journal: Journal = field(default_factory=Journal)
     baseline: Baseline = field(default_factory=Baseline)
     last_watched: Change | None = None
+    unmatched: dict[str, Unnamed] = field(default_factory=dict)
+    ignores: Ignores = field(init=False)
     outbox: Outbox = field(init=False)
     _shards: Shards = field(init=False)
     _in_use: frozenset[int] = frozenset()
@@ -50,6 +57,7 @@ class ViewerSync:
     def __post_init__(self) -> None:
         """Name the documents."""
         self._shards = Shards(self.viewer, self.documents)
+        self.ignores = Ignores(f"{self.viewer}/ignored", self.documents)
         self.outbox = Outbox(f"{self.viewer}/outbox", self.documents, self.clock)
 
     async def load(self) -> None:
@@ -62,16 +70,17 @@ class ViewerSync:
             last = content["last_watched"]
         except (LookupError, TypeError) as error:
             raise StoreError(self._name) from error
-        self.baseline = await self._shards.load(self._in_use)
+        await self.ignores.load()
+        self.baseline = await self._shards.load(self._in_use, self.ignores.selection)
         self._restore_last_watched(last)
         await self.outbox.load()
 
-    async def run(self, run: Run) -> Report:
-        """Read, agree, write; errors of servers are in the report."""
+    async def run(self, run: Run, agree: Agree = Cycle.agree) -> Report:
+        """Read, or hear by other means what is to be agreed on, agree, write; errors of servers are in the report."""
         async with self._lock:
             baseline = self.baseline.copy() if run.dry_run else self.baseline
             cycle = self._cycle(run, self.accounts, baseline)
-            listed = await cycle.agree()
+            listed = await agree(cycle)
             await (self._plan_only(cycle) if run.dry_run else self._carry_out(cycle, listed))
             return self._finished(cycle.report)
 
@@ -95,10 +104,20 @@ class ViewerSync:
         """Forget an account; what it had watched stays agreed."""
         async with self._lock:
             self.accounts.pop(account_id, None)
+            self.unmatched.pop(account_id, None)
             self._synced.discard(account_id)
             self.outbox.forget(account_id)
             for replica_id in self.baseline.of_account(account_id):
                 detach(self.baseline, replica_id)
+            await self._save()
+
+    async def ignore(self, rules: tuple[Rule, ...]) -> None:
+        """Leave alone what these rules name, and nothing else (I8); what was to be written to it is not."""
+        async with self._lock:
+            await self.ignores.change(rules, self.baseline)
+            for replica_id in list(self.outbox.entries):
+                if any(self.baseline.is_ignored(item) for item in self.baseline.of_replica(replica_id)):
+                    self.outbox.take(replica_id)
             await self._save()
 
     async def flush(self) -> None:
@@ -111,6 +130,7 @@ class ViewerSync:
         async with self._lock:
             await self._shards.remove()
             await self.documents.remove(self.outbox.name)
+            await self.documents.remove(self.ignores.name)
             await self.documents.remove(self._name)
 
     def pending(self, account_id: str) -> int:
@@ -124,6 +144,14 @@ class ViewerSync:
     def watched(self, account_id: str) -> int:
         """Count an account's items that it shows as watched."""
         return self.baseline.counts(account_id).watched
+
+    def owed(self, account_id: str) -> int:
+        """Count an account's items that do not stand for the agreed state."""
+        return self.baseline.counts(account_id).owed
+
+    def unnamed(self, account_id: str) -> int:
+        """Count an account's titles without ids, of which nothing can be synced."""
+        return self.unmatched[account_id].counts.total() if account_id in self.unmatched else 0
 
     @property
     def next_retry(self) -> datetime | None:
@@ -147,6 +175,8 @@ class ViewerSync:
         self._tell(cycle.report.changes)
         await self._queue(cycle)
         self._synced |= set(listed)
+        for account, (libraries, now) in cycle.unmatched.items():
+            self.unmatched[account] = self.unmatched.get(account, Unnamed()).renewed(libraries, now)
         await self._save()
         if cycle.run.kind is not RunKind.IMPORT:
             self.outbox.wake(listed)  # they answer again, so one run is enough to make all agree (M5)

@@ -4,9 +4,10 @@ import marshal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .item import Item, Replica
+from .item import Item
 from .model import Observation, ReplicaId
 from .record import Row, item_of, row_of
+from .selection import NOTHING, Selection
 
 AT_HAND = 64
 """Items that stay unpacked for a while."""
@@ -14,10 +15,11 @@ AT_HAND = 64
 
 @dataclass(slots=True)
 class Counts:
-    """How many items an account has, and how many of them it shows as watched."""
+    """How many items an account has, how many of them it shows as watched, and how many are owed the agreed state."""
 
     items: int = 0
     watched: int = 0
+    owed: int = 0
 
 
 class Baseline:
@@ -26,8 +28,9 @@ class Baseline:
     Items are kept packed: bytes and texts are nothing that the garbage collector would have to go through.
     """
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, ignored: Selection = NOTHING) -> None:
+        """Start empty; what is ignored will be known and left alone (I8)."""
+        self._ignored = ignored
         self._packed: dict[str, bytes] = {}
         self._unpacked: dict[str, Item] = {}
         self._by_key: dict[str, tuple[str, ...]] = {}
@@ -75,7 +78,7 @@ class Baseline:
 
     def copy(self) -> Baseline:
         """Return another baseline with the same items, to plan on."""
-        twin = Baseline()
+        twin = Baseline(self._ignored)
         twin._packed, twin._by_key = {**self._packed}, {**self._by_key}
         twin._by_replica = {account: {**replicas} for account, replicas in self._by_replica.items()}
         twin._counts = {account: replace(counts) for account, counts in self._counts.items()}
@@ -86,9 +89,30 @@ class Baseline:
         found = {item_id for key in keys for item_id in self._by_key.get(key, ())}
         return tuple(self[item_id] for item_id in sorted(found))
 
+    def keys(self) -> tuple[str, ...]:
+        """Return all match keys; they are looked through where no index leads."""
+        return tuple(self._by_key)
+
     def is_ambiguous(self, item: Item) -> bool:
         """Whether another item has one of its keys: they could not be joined without joining two items of one server (I3)."""
         return any(len(self._by_key.get(key, ())) > 1 for key in item.keys)
+
+    def is_ignored(self, item: Item) -> bool:
+        """Whether the viewer wants an item left alone (I8)."""
+        return self._ignored.covers(item.keys)
+
+    def is_left_alone(self, item: Item) -> bool:
+        """Whether nothing is concluded from an item and nothing written to it: it is ambiguous (I3) or ignored (I8)."""
+        return self.is_ignored(item) or self.is_ambiguous(item)
+
+    def ignore(self, selection: Selection, concerned: Iterable[Item]) -> None:
+        """Leave alone what is selected, and nothing else; `concerned` are all items for which that is news."""
+        items = tuple(concerned)
+        for item in items:
+            self._count(item, -1)
+        self._ignored = selection
+        for item in items:
+            self._count(item, 1)
 
     def settle(self, replica_id: ReplicaId, observation: Observation) -> None:
         """Remember that nothing followed from an observation; it holds until one of the replica's items changes."""
@@ -109,8 +133,8 @@ class Baseline:
         self.changed.add(item.item_id)
         for key in item.keys:
             self._by_key[key] = (*self._by_key.get(key, ()), item.item_id)
-        for replica_id, replica in item.replicas.items():
-            self._count(replica_id, replica, 1)
+        self._count(item, 1)
+        for replica_id in item.replicas:
             replicas = self._by_replica.setdefault(replica_id.account, {})
             if item.item_id not in replicas.get(replica_id.item, ()):
                 replicas[replica_id.item] = (*replicas.get(replica_id.item, ()), item.item_id)
@@ -133,15 +157,18 @@ class Baseline:
     def _unindex(self, item: Item) -> None:
         for key in item.keys:
             _strike(self._by_key, key, item.item_id)
-        for replica_id, replica in item.replicas.items():
-            self._count(replica_id, replica, -1)
+        self._count(item, -1)
+        for replica_id in item.replicas:
             _strike(self._by_replica[replica_id.account], replica_id.item, item.item_id)
             self._settled.get(replica_id.account, {}).pop(replica_id.item, None)
 
-    def _count(self, replica_id: ReplicaId, replica: Replica, one: int) -> None:
-        counts = self._counts.setdefault(replica_id.account, Counts())
-        counts.items += one
-        counts.watched += one if replica.reading and replica.reading.played else 0
+    def _count(self, item: Item, one: int) -> None:
+        ignored = self.is_ignored(item)
+        for replica_id, replica in item.replicas.items():
+            counts = self._counts.setdefault(replica_id.account, Counts())
+            counts.items += one
+            counts.watched += one if replica.reading and replica.reading.played else 0
+            counts.owed += one if item.is_owed(replica_id) and not ignored else 0
 
 
 def _strike(index: dict[str, tuple[str, ...]], key: str, item_id: str) -> None:

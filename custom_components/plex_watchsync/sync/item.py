@@ -42,6 +42,10 @@ class Item:
         """When the agreed state last changed."""
         return max((register.at for register in (self.claims.view, self.claims.spot) if register), default=NEVER)
 
+    def is_owed(self, replica_id: ReplicaId) -> bool:
+        """Whether a replica does not stand for the agreed state."""
+        return self.revision > 0 and self.replicas[replica_id].revision != self.revision
+
     def with_replica(self, replica_id: ReplicaId, replica: Replica) -> Item:
         """Set one replica; the item's keys are those of its replicas."""
         return self._with({**self.replicas, replica_id: replica})

@@ -23,6 +23,11 @@ def detach(baseline: Baseline, replica_id: ReplicaId) -> None:
         baseline.put(item.without_replica(replica_id))
 
 
+def recall(baseline: Baseline, keys: frozenset[str], media: Media) -> tuple[Item, ...]:
+    """Return the items that have one of the keys, or a new one that no server shows yet: a copy that comes finds its agreed state (R4)."""
+    return baseline.sharing(keys) or (Item(_unused_id(baseline, keys), media, keys),)
+
+
 def _detach_changed(baseline: Baseline, replica_id: ReplicaId, parts: Iterable[Part]) -> None:
     """Leave the items that the server's item has no longer the ids of: what is acknowledged for one film is not so for another (R4)."""
     known = [part.keys for part in parts]

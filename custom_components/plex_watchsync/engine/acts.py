@@ -1,0 +1,45 @@
+"""Agree on what was said by action, in place of what servers say."""
+
+from dataclasses import dataclass
+
+from ..sync.acts import Act, after, agreed
+from ..sync.item import Item
+from ..sync.merge import Claims
+from ..sync.selection import Selection
+from .cycle import Cycle, kind_of
+from .journal import Note
+from .listing import find
+from .pace import paced
+from .report import Change, ChangeKind
+
+HERE = ""
+"""The account of what was said here and not at any server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """One act on every title that is selected; ambiguous and ignored ones are left alone (I3, I8)."""
+
+    selection: Selection
+    act: Act
+
+    async def __call__(self, cycle: Cycle) -> frozenset[str]:
+        """Agree on it; no account was read for it."""
+        async for item in paced(await find(cycle.baseline, self.selection)):
+            if not cycle.baseline.is_left_alone(item):
+                adopt(cycle, item, after(self.act, item.claims, cycle.policy), f"{self.act.kind.value} by action")
+        return frozenset()
+
+
+def adopt(cycle: Cycle, before: Item, claims: Claims, reason: str, *, new: bool = True) -> None:
+    """Let claims be what all agree on, and report it if it is a change; `new` as in `Change`."""
+    item = agreed(before, claims, cycle.policy)
+    cycle.baseline.put(item)
+    cycle.touched.add(item.item_id)
+    old, now = before.claims.state, claims.state
+    kind = kind_of(old, now, anew=before.claims.view is not None and before.claims.view != claims.view)
+    if kind is not None:
+        at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
+        change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, HERE, at, reason, new=new)
+        cycle.report.changes.append(change)
+        cycle.journal.add(Note(cycle.clock(), "change", kind, HERE, str(item.media), reason))

@@ -1,0 +1,58 @@
+"""What a viewer wants left alone (I8), kept beside what was agreed on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ports import Documents, StoreError
+from ..sync.baseline import Baseline
+from ..sync.selection import NOTHING, Selection
+from .listing import covered
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A film, an episode, a season or a show that is ignored, and what it was called then."""
+
+    name: str
+    selection: Selection
+
+
+def selection_of(rules: Iterable[Rule]) -> Selection:
+    """Select what any of the rules names."""
+    found = NOTHING
+    for rule in rules:
+        found |= rule.selection
+    return found
+
+
+@dataclass(slots=True)
+class Ignores:
+    """One viewer's rules."""
+
+    name: str
+    documents: Documents
+    rules: tuple[Rule, ...] = field(default=())
+
+    @property
+    def selection(self) -> Selection:
+        """All that is ignored."""
+        return selection_of(self.rules)
+
+    async def load(self) -> None:
+        """Read the rules; raises `StoreError`, as what is to be left alone must not be written for want of them."""
+        content: Any = await self.documents.load(self.name) or []
+        try:
+            self.rules = tuple(Rule(name, Selection(frozenset(keys), frozenset(groups))) for name, keys, groups in content)
+        except (TypeError, ValueError) as error:
+            raise StoreError(self.name) from error
+
+    async def change(self, rules: tuple[Rule, ...], baseline: Baseline) -> None:
+        """Keep other rules, and let the baseline follow them."""
+        before, self.rules, after = self.selection, rules, selection_of(rules)
+        await self.documents.save(self.name, [[rule.name, sorted(rule.selection.keys), sorted(rule.selection.groups)] for rule in rules])
+        baseline.ignore(after, await covered(baseline, before | after))
+
+    def without(self, selection: Selection) -> tuple[Rule, ...]:
+        """Return the rules but those that name one of the selected."""
+        return tuple(rule for rule in self.rules if not rule.selection.meets(selection))
