@@ -18,6 +18,7 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.coordinator import Status
+from custom_components.plex_watchsync.engine.listing import ReportKind
 from custom_components.plex_watchsync.sync.policy import Direction, InitialSync
 
 from .code import ENGLISH, ICONS, PACKAGE, described, issues, leaves, raised, reasons, steps, texts, with_device_class
@@ -151,7 +152,8 @@ def test_selectors() -> None:
     found = ENGLISH["selector"]
     assert found["direction"]["options"].keys() == {one.value for one in Direction}
     assert found["initial_sync"]["options"].keys() == {one.value for one in InitialSync}
-    assert found.keys() <= texts()
+    assert found["report_kind"]["options"].keys() == {one.value for one in ReportKind}
+    assert found.keys() <= texts() | {text for keys, text in leaves(SERVICES) if keys[-1] == "translation_key"}
 
 
 async def test_actions(hass: HomeAssistant, enable_custom_integrations: None) -> None:
