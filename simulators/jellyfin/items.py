@@ -6,7 +6,8 @@ from typing import Any
 
 from .auth import User
 from .library import ROOT, Item, item_id
-from .userdata import Records, dto, folder_dto, time_text
+from .records import Records, provider_key
+from .userdata import dto, folder_dto, time_text
 
 type Json = dict[str, Any]
 
@@ -39,15 +40,17 @@ class Items:
         if item.kind == "CollectionFolder":
             found["CollectionType"] = "movies" if any(child.kind == "Movie" for child in item.children) else "tvshows"
         if user is not None and user_data:
-            found["UserData"] = self.user_data(item, user, single=single)
+            found["UserData"] = self.user_data(item, user, single=single, whole=single)
         return found | _where(item) | {"ImageBlurHashes": {}, "LocationType": "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
 
-    def user_data(self, item: Item, user: User, *, single: bool = False) -> Json:
-        """Render a user's record of an item."""
+    def user_data(self, item: Item, user: User, *, single: bool = False, whole: bool = False) -> Json:
+        """Render a user's record of an item; only 12.0 gives the share of a folder's videos outside of a row of it alone, the `whole`."""
         if item.is_folder:
-            return folder_dto([self._records.of(user.user_id, video) for video in item.videos()], item, self.key(item), percent=self._version >= (12,))
+            records = [self._records.of(user.user_id, video) for video in item.videos()]
+            return folder_dto(records, item, provider_key(item), percent=whole or self._version >= (12,))
         record = self._records.single(user.user_id, item) if single else self._records.of(user.user_id, item)
-        return dto(record, item, self.key(item), zero_ids=self._version < (10, 11))
+        key = provider_key(item) if single and self._version >= (12,) else record.key or provider_key(item)
+        return dto(record, item, key, zero_ids=self._version < (10, 11))
 
     def changed(self, user: User, items: Iterable[Item]) -> list[Json]:
         """Render what a frame says of changed videos: each, and once what is one level above it, which for a film no listing has (pitfall 45)."""
@@ -58,19 +61,10 @@ class Items:
                     found[one.item_id] = self.user_data(one, user) | {"ItemId": one.item_id}
         return list(found.values())
 
-    def key(self, item: Item) -> str:
-        """Return the key of an item's record: a provider's id where 12 has one, else mostly the item's own id with dashes."""
-        own = item.ids.get("tmdb") or item.ids.get("imdb") or item.ids.get("tvdb")
-        if own and (self._version >= (12,) or item.kind == "Series"):
-            return own
-        one = item.item_id
-        return "-".join((one[:8], one[8:12], one[12:16], one[16:20], one[20:]))
-
     def _sources(self, item: Item) -> list[Json]:
-        files = {item.path: item.item_id, **item.versions}
         return [
-            {"Protocol": "File", "Id": number, "Path": path, "Type": "Default", "Container": "mkv", "RunTimeTicks": item.ticks}
-            for path, number in files.items()
+            {"Protocol": "File", "Id": one.item_id, "Path": one.path, "Type": "Default", "Container": "mkv", "RunTimeTicks": one.ticks}
+            for one in (item, *item.others())
         ]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..catalogue import Show, Title
@@ -11,9 +11,9 @@ TICKS = 10_000_000
 ROOT = "/media"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """A library, series, season or video; `versions` are the ids of further files of the same film, by path."""
+    """A library, series, season or video; `versions` are further files of the same film, which no listing has and which know their `primary`."""
 
     item_id: str
     kind: str
@@ -25,7 +25,8 @@ class Item:
     ids: dict[str, str] = field(default_factory=dict)
     year: int | None = None
     number: int | None = None
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: list[Item] = field(default_factory=list)
+    primary: Item | None = None
     children: list[Item] = field(default_factory=list)
 
     @property
@@ -45,6 +46,11 @@ class Item:
         for child in self.children:
             yield from child.videos()
 
+    def others(self) -> list[Item]:
+        """Return the other versions of the same film."""
+        first = self.primary or self
+        return [one for one in (first, *first.versions) if one is not self]
+
     def ancestors(self) -> Iterator[Item]:
         """Iterate upwards."""
         if self.parent:
@@ -58,6 +64,7 @@ class Library:
     def __init__(self, titles: Iterable[Title], created: datetime, ids: Mapping[str, str]) -> None:
         """Shelve the titles; `ids` gives some by their paths."""
         self.items: dict[str, Item] = {}
+        self.versions: dict[str, Item] = {}
         self.folders: dict[str, Item] = {}
         self.by_key: dict[str, list[Item]] = {}
         self._created, self._ids = created, ids
@@ -70,15 +77,14 @@ class Library:
         kind = "Movie" if title.show is None else "Episode"
         parent = folder if title.show is None else self._season(title.show, title, folder)
         item = Item(self._id(title.path), kind, title.name, f"{ROOT}/{title.path}", self._created, parent, title, title.ids, title.year, title.episode)
-        item.versions = {f"{ROOT}/{path}": self._id(path) for path in title.versions}
+        item.versions = [self._version(item, path) for path in title.versions]
         self.by_key.setdefault(title.key, []).append(item)
         return self._keep(item)
 
     def find(self, text: str) -> Item | None:
-        """Find an item, or the one that a version belongs to, whatever the spelling of its id."""
+        """Find an item or a version, whatever the spelling of its id."""
         wanted = text.replace("-", "").lower()
-        found = self.items.get(wanted)
-        return found or next((item for item in self.items.values() if wanted in item.versions.values()), None)
+        return self.items.get(wanted) or self.versions.get(wanted)
 
     def videos(self) -> Iterator[Item]:
         """Iterate over all videos."""
@@ -87,6 +93,12 @@ class Library:
     def of_kinds(self, kinds: frozenset[str]) -> Iterator[Item]:
         """Iterate over the items of these kinds."""
         return (item for item in self.items.values() if item.kind in kinds)
+
+    def _version(self, item: Item, path: str) -> Item:
+        name = path.rpartition("/")[2].rpartition(".")[0]
+        found = replace(item, item_id=self._id(path), name=name, path=f"{ROOT}/{path}", versions=[], primary=item, children=[])
+        self.versions[found.item_id] = found
+        return found
 
     def _id(self, path: str) -> str:
         return self._ids.get(path) or item_id(path)

@@ -7,17 +7,18 @@ from .library import Item, Library
 from .userdata import Record
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
+HAS = {"hasImdbId": "imdb", "hasTmdbId": "tmdb", "hasTvdbId": "tvdb"}
 KINDS = "Movie,Series,Season,Episode"
 
 
 def chosen(library: Library, query: Mapping[str, str]) -> list[Item]:
     """Find what a listing is about: ids, or kinds below a folder; a second id of the same item and unknown ones are left out."""
     if "ids" in query:
-        found = {item.item_id: item for one in query["ids"].split(",") if (item := library.items.get(plain(one)))}
-        return list(found.values())
+        return list({item.item_id: item for one in query["ids"].split(",") if (item := library.items.get(plain(one)))}.values())
     parent = library.items.get(plain(query.get("parentId", "")))
     kinds = frozenset(query.get("includeItemTypes", KINDS).split(","))
-    return [item for item in library.of_kinds(kinds) if parent is None or parent in item.ancestors()]
+    found = [item for item in library.of_kinds(kinds) if parent is None or parent in item.ancestors()]
+    return [item for item in found if all((kind in item.ids) is (query[name].lower() == "true") for name, kind in HAS.items() if name in query)]
 
 
 def wanted(found: list[Item], record_of: Callable[[Item], Record], query: Mapping[str, str], version: tuple[int, ...]) -> list[Item]:
@@ -26,7 +27,11 @@ def wanted(found: list[Item], record_of: Callable[[Item], Record], query: Mappin
     Of items with the same last view, 10.10 gives the higher id first, 10.11 the lower, 12 the one added first. Unasked, 10.10 lists by id (pitfall 52).
     """
     filters = query.get("filters", "").split(",")
+    if "isPlayed" in query:
+        filters.append("IsPlayed" if query["isPlayed"].lower() == "true" else "IsUnplayed")
     found = [item for item in found if _passes(record_of(item), filters)]
+    if version[:2] == (10, 11) and query.get("collapseBoxSetItems") == "true":
+        found.sort(key=lambda item: item.kind != "Movie")  # as recorded; why is not known
     by_date, old = query.get("sortBy", "").startswith("DatePlayed"), version < (10, 11)
     if (old and "sortBy" not in query) or (by_date and version < (12,)):
         found.sort(key=lambda item: item.item_id, reverse=old and by_date)

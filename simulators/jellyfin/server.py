@@ -14,7 +14,7 @@ from .auth import Auth, Caller, Device, User
 from .items import Items
 from .library import TICKS, Item, Library
 from .playback import Session, Sessions
-from .userdata import Records
+from .records import Records
 from .webhook import Sender, WebhookPlugin, about_item, about_playback, about_record, about_server
 from .websocket import Sockets
 
@@ -51,7 +51,7 @@ class JellyfinSimulator(Simulator):
             self.auth.add(user, password, administrator=number == 0)
         self.auth.keys[API_KEY] = "demo"
         self.library = Library(titles, datetime(2024, 1, 1, tzinfo=UTC), ids or {})
-        self.records = Records(single_reads_are_stale=self.numbers >= (12,))
+        self.records = Records(self.numbers)
         self.items = Items(self.server_id, self.records, self.numbers)
         self.sessions = Sessions()
         self.sender = Sender(version)
@@ -110,6 +110,7 @@ class JellyfinSimulator(Simulator):
         for video in item.videos():
             record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
             record.mark(self.now(), date)
+        self.records.share(user.user_id, item)
         self._saved(user, item, "TogglePlayed")
 
     def unmark(self, user: User, item: Item) -> None:
@@ -118,6 +119,7 @@ class JellyfinSimulator(Simulator):
         for video in item.videos():
             record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
             record.unmark()
+        self.records.share(user.user_id, item)
         self._saved(user, item, "TogglePlayed")
 
     def write(self, user: User, item: Item, body: Json) -> None:

@@ -7,8 +7,9 @@ from aiohttp import web
 
 from .auth import Caller
 from .items import page, wanted_fields
+from .library import item_id
 from .listing import chosen, library_of, wanted
-from .room import Guarded, Room
+from .room import Guarded, Json, Room, problem
 
 
 class Shelves(Room):
@@ -25,6 +26,7 @@ class Shelves(Room):
         yield "GET", "/Users/{user}/Items", self._items
         yield "GET", "/Items/Counts", self._counts
         yield "GET", "/Items/{item}", self._item
+        yield "POST", "/Items/{item}", self._edit
         yield "GET", "/Users/{user}/Items/{item}", self._item
         yield "GET", "/Items/{item}/Ancestors", self._ancestors
         yield "GET", "/UserItems/Resume", self._resume
@@ -36,6 +38,7 @@ class Shelves(Room):
 
     async def _folders(self, _request: web.Request, _caller: Caller) -> web.Response:
         rows = [self._server.items.row(folder, None, frozenset()) for folder in self._server.library.folders.values()]
+        rows.append({"Name": "Playlists", "ServerId": self._server.server_id, "Id": item_id("playlists"), "IsFolder": True, "Type": "ManualPlaylistsFolder"})
         return web.json_response(page(rows, len(rows), 0))
 
     async def _virtual_folders(self, _request: web.Request, caller: Caller) -> web.Response:
@@ -63,7 +66,7 @@ class Shelves(Room):
         user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
         found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
         if user is not None:
-            found = wanted(found, lambda item: self._server.records.of(user.user_id, item), query, self._server.numbers)
+            found = wanted(found, lambda item: self._server.records.stored(user.user_id, item), query, self._server.numbers)
         start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
         rows = found[start : start + limit if limit is not None else None]
         if self._server.faults.truncate:
@@ -81,9 +84,19 @@ class Shelves(Room):
     async def _item(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
         item = self._find(request, user)
-        body = self._server.items.row(item, user, wanted_fields(request.query), single=True)
-        asked = request.match_info["item"].replace("-", "").lower()
-        return web.json_response(body | ({"Id": asked} if asked in item.versions.values() else {}))
+        return web.json_response(self._server.items.row(item, user, wanted_fields(request.query), single=True))
+
+    async def _edit(self, request: web.Request, caller: Caller) -> web.Response:
+        """Edit an item's description, of which the ids matter; its record stays."""
+        self._need_administrator(caller)
+        item = self._server.library.find(request.match_info["item"])
+        if item is None:
+            return problem(404, "Not Found")
+        body: Json = await request.json()
+        item.ids = {kind.lower(): value for kind, value in body["ProviderIds"].items()}
+        item.name = body["Name"]
+        self._server.sockets.library_changed(updated=[item.item_id])
+        return web.Response(status=204)
 
     async def _ancestors(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)

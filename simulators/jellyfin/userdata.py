@@ -1,6 +1,6 @@
 """What a user did with a video, and what each write makes of it in each version (server-apis §4.2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ type Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Record:
-    """One user's record of a video."""
+    """One user's record of a video; `key` is the name that it was stored under."""
 
+    key: str = ""
     played: bool = False
     ticks: int = 0
     count: int = 0
@@ -59,72 +60,31 @@ class Record:
         self.date = now
         self.played = self.played and keeps_played
 
-    def report(self, ticks: int, item: Item) -> None:
-        """Take a player's position; a short clip is watched as soon as it ran for a bit (pitfall 42)."""
-        if item.ticks and item.ticks < SHORT and ticks * 100 > item.ticks * MIN_PERCENT:
-            self.played, self.ticks = True, 0
-        else:
-            self.ticks = ticks
-
-    def stop(self, ticks: int | None, item: Item) -> bool:
-        """End playing; return whether it was to the end. Without a position it counts as watched, and once more."""
-        if ticks is None:
-            self.played, self.ticks = True, 0
-            self.count += 1
-            return True
+    def report(self, ticks: int, item: Item) -> bool:
+        """Take a player's position, at a stop or before; return whether it is at the end. A short clip is watched once a bit of it ran (pitfall 42)."""
+        self.ticks = ticks
         if not item.ticks:
-            self.ticks = ticks
             return False
         percent = ticks * 100 / item.ticks
-        if percent > MAX_PERCENT or ticks >= item.ticks - TICKS:
-            self.played, self.ticks = True, 0
-            return True
         if percent < MIN_PERCENT:
             self.ticks = 0
             return False
-        self.report(ticks, item)
-        return self.played and not self.ticks
+        if percent > MAX_PERCENT or ticks >= item.ticks - TICKS or item.ticks < SHORT:
+            self.played, self.ticks = True, 0
+            return True
+        return False
+
+    def stop(self, ticks: int | None, item: Item) -> bool:
+        """End playing; return whether it was to the end. Without a position it counts as watched, and once more."""
+        if ticks is not None:
+            return self.report(ticks, item)
+        self.played, self.ticks = True, 0
+        self.count += 1
+        return True
 
     def percent(self, item: Item) -> float | None:
         """Return how much of it ran."""
-        return self.ticks * 100 / item.ticks if self.ticks and item.ticks else None
-
-
-class Records:
-    """All users' records. On 12.0, a mark of a series leaves single reads at the old record (pitfall 38)."""
-
-    def __init__(self, *, single_reads_are_stale: bool) -> None:
-        """Start with nobody having watched anything."""
-        self._records: dict[tuple[str, str], Record] = {}
-        self._stale: dict[tuple[str, str], Record] = {}
-        self._leaves_stale = single_reads_are_stale
-        self.read_only = False
-
-    def of(self, user: str, item: Item) -> Record:
-        """Return the record that listings show."""
-        return self._records.get((user, item.item_id), Record())
-
-    def single(self, user: str, item: Item) -> Record:
-        """Return the record that a read of one item shows."""
-        return self._stale.get((user, item.item_id)) or self.of(user, item)
-
-    def edit(self, user: str, item: Item) -> Record:
-        """Return a record to change: what is laid over it is laid over what single reads show."""
-        if self.read_only:
-            return replace(self.single(user, item))
-        key = (user, item.item_id)
-        if key in self._stale:
-            self._records[key] = self._stale.pop(key)
-        return self._records.setdefault(key, Record())
-
-    def edit_by_folder(self, user: str, item: Item) -> Record:
-        """Return a record to change because its series or season was marked."""
-        if self.read_only:
-            return replace(self.of(user, item))
-        key = (user, item.item_id)
-        if self._leaves_stale and key not in self._stale:
-            self._stale[key] = replace(self.of(user, item))
-        return self._records.setdefault(key, Record())
+        return self.ticks * 100 / item.ticks if self.ticks > 0 and item.ticks else None
 
 
 def dto(record: Record, item: Item, key: str, *, zero_ids: bool) -> Json:

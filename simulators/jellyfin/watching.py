@@ -8,7 +8,7 @@ from aiohttp import web
 from .auth import Caller, User
 from .library import Item
 from .room import Guarded, Json, Room, problem
-from .userdata import dto, folder_dto, parse_time, time_text
+from .userdata import parse_time, time_text
 
 
 class Watching(Room):
@@ -74,13 +74,8 @@ class Watching(Room):
         self._server.rate(user, item, body)
         return self._record(user, item)
 
-    def _record(self, user: User, item: Item, *, single: bool = False) -> web.Response:
-        """Answer with a record; a marked series says so whatever its videos show."""
-        records, key = self._server.records, self._server.items.key(item)
-        if item.is_folder:
-            return web.json_response(folder_dto([records.of(user.user_id, video) for video in item.videos()], item, key, percent=self._server.numbers >= (12,)))
-        record = records.single(user.user_id, item) if single else records.of(user.user_id, item)
-        return web.json_response(dto(record, item, key, zero_ids=self._server.numbers < (10, 11)))
+    def _record(self, user: User, item: Item, *, single: bool = True) -> web.Response:
+        return web.json_response(self._server.items.user_data(item, user, single=single))
 
 
 def _typed(body: Any) -> Json:

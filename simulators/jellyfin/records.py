@@ -1,0 +1,104 @@
+"""Where records are kept, and what a read of them shows in each version (server-apis §3.2, §4.2, §6)."""
+
+from dataclasses import replace
+
+from .library import Item
+from .userdata import Record
+
+
+class Records:
+    """All users' records.
+
+    10.10 stores one for each key, so that copies share it, and caches it for each item (pitfall 51). From 10.11 each item has its own.
+    On 12.0 a mark of a series leaves single reads at the old record (pitfall 38), and the versions of a film share whether it was played.
+    """
+
+    def __init__(self, version: tuple[int, ...]) -> None:
+        """Start with nobody having watched anything."""
+        self._by_key, self._shares, self._leaves_stale = version < (10, 11), version >= (12,), version >= (12,)
+        self._records: dict[tuple[str, str], Record] = {}
+        self._cached: dict[tuple[str, str], Record] = {}
+        self._stale: dict[tuple[str, str], Record] = {}
+        self.read_only = False
+
+    def stored(self, user: str, item: Item) -> Record:
+        """Return the record that filters and orders go by."""
+        return next((record for key in self._keys(item) if (record := self._records.get((user, key)))), Record())
+
+    def of(self, user: str, item: Item) -> Record:
+        """Return the record that listings show; what 10.10 once read for an item it shows until that item is written."""
+        if not self._by_key:
+            return self.stored(user, item)
+        return self._cached.setdefault((user, item.item_id), replace(self.stored(user, item), key=provider_key(item)))
+
+    def single(self, user: str, item: Item) -> Record:
+        """Return the record that a read of one item shows."""
+        return self._stale.get((user, item.item_id)) or self.of(user, item)
+
+    def edit(self, user: str, item: Item) -> Record:
+        """Return a record to change: what is laid over it is laid over what single reads show."""
+        if self.read_only:
+            return replace(self.single(user, item))
+        stale = self._stale.pop((user, item.item_id), None)
+        return self._keep(user, item, stale or self.of(user, item))
+
+    def edit_by_folder(self, user: str, item: Item) -> Record:
+        """Return a record to change because its series or season was marked."""
+        if self.read_only:
+            return replace(self.of(user, item))
+        if self._leaves_stale:
+            self._stale.setdefault((user, item.item_id), replace(self.of(user, item)))
+        return self._keep(user, item, self.of(user, item))
+
+    def share(self, user: str, item: Item) -> None:
+        """Let the other versions of a film follow a mark: they take over whether it was played, the first one its date too.
+
+        What an unmark of another version does to the first is not recorded; taken to be the same.
+        """
+        marked = self.of(user, item)
+        for other in item.others() if self._shares else ():
+            record = self.edit(user, other)
+            record.played = marked.played
+            if other.primary is None:
+                record.date = marked.date
+
+    def restart(self) -> None:
+        """Forget what was cached: copies that share a record show the last write again (pitfall 51), single reads are true."""
+        self._cached.clear()
+        self._stale.clear()
+
+    def forget(self, item: Item) -> None:
+        """Let go of an item whose file is gone; what is stored under a provider's id stays (server-apis §4.2)."""
+        for store in (self._records, self._cached, self._stale):
+            for key in [key for key in store if key[1] == item.item_id]:
+                del store[key]
+
+    def _keep(self, user: str, item: Item, record: Record) -> Record:
+        record.key = provider_key(item) if self._by_key else dashed(item)
+        for key in self._keys(item):
+            self._records[user, key] = record
+        if self._by_key:
+            self._cached[user, item.item_id] = record
+        return record
+
+    def _keys(self, item: Item) -> tuple[str, ...]:
+        return (provider_key(item), item.item_id) if self._by_key else (item.item_id,)
+
+
+def provider_key(item: Item) -> str:
+    """Return the name of an item's record: a provider's id, for an episode its series' with the numbers, else its own id with dashes."""
+    if item.kind == "Episode" and item.title and item.parent and item.parent.parent and item.title.season is not None and item.title.episode is not None:
+        series = _first(item.parent.parent, "tvdb", "imdb", "tmdb")
+        return f"{series}{item.title.season:03}{item.title.episode:03}" if series else dashed(item)
+    found = _first(item, "tvdb", "imdb", "tmdb") if item.kind == "Series" else _first(item, "tmdb", "imdb", "tvdb")
+    return found or dashed(item)
+
+
+def dashed(item: Item) -> str:
+    """Spell an item's id with dashes."""
+    one = item.item_id
+    return "-".join((one[:8], one[8:12], one[12:16], one[16:20], one[20:]))
+
+
+def _first(item: Item, *kinds: str) -> str | None:
+    return next((item.ids[kind] for kind in kinds if kind in item.ids), None)
