@@ -1,6 +1,7 @@
-"""The demo's proof: act on each server in turn, by webhook and by poll, with one unplugged, and see on the servers that all agree."""
+"""The demo's proof: act on each server in turn, told by socket, webhook or poll alone, with one unplugged, and see on the servers that all agree."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Check:
     async def run(self) -> int:
         """Act, wait, verify, print."""
         titles = await unwatched_titles(self.media)
+        await self.by_socket(titles)
+        await self.without_sockets()
         for server in self.media.servers.values():
             await self.by_webhook(server, next(titles))
             await self.by_poll(server, next(titles), next(titles))
@@ -35,6 +38,27 @@ class Check:
         await self.at_rest()
         self.print()
         return int(self.failed)
+
+    async def by_socket(self, titles: Iterator[str]) -> None:
+        """Mark by hand and stop half-way with webhooks off and without a sync: what each server tells by itself is all there is."""
+        for server in self.media.servers.values():
+            await server.send_webhooks_to()
+        seconds = []
+        for server in self.media.servers.values():
+            key, other = next(titles), next(titles)
+            seconds += [
+                await self.wait("marked watched (socket)", server, key, server.act(key, "mark_watched"), played=True),
+                await self.wait("marked unwatched (socket)", server, key, server.act(key, "mark_unwatched"), played=False),
+            ]
+            await server.act(other, "play")
+            await self.wait("stopped at 15 minutes (socket)", server, other, server.act(other, "stop", 900), position=900)
+        self.note("marks by hand (socket)", None, f"half of them within {statistics.median(seconds):.2f} s, all within {max(seconds):.2f} s")
+
+    async def without_sockets(self) -> None:
+        """Switch real time off and webhooks on: what follows is not to be found by a socket."""
+        for server in self.media.servers.values():
+            await self.home.set_options(self.entries[server.name]["entry_id"], realtime=False)
+            await server.send_webhooks_to(await self.webhook(server))
 
     async def by_webhook(self, server: Server, key: str) -> None:
         """Play a title to its end; nothing but the server's webhooks tells of it."""
@@ -79,8 +103,8 @@ class Check:
 
     async def wait(
         self, act: str, server: Server, key: str, doing: Any, *, played: bool | None = None, position: int | None = None, on: tuple[Server, ...] = ()
-    ) -> None:
-        """Do something, and measure until the others, or those named, show it."""
+    ) -> float:
+        """Do something, and return how many seconds it took until the others, or those named, showed it."""
         others = on or tuple(one for one in self.media.servers.values() if one is not server)
         started = time.perf_counter()
         await doing
@@ -92,6 +116,7 @@ class Check:
             self.note(act, server, f"not within {LONGEST:.0f} s: {key}", failed=True)
         else:
             self.note(act, server, f"{time.perf_counter() - started:.2f} s")
+        return time.perf_counter() - started
 
     async def sync(self, server: Server) -> None:
         """Poll a server now; one that just returned may need to be set up again first."""

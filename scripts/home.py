@@ -184,6 +184,16 @@ class Home:
         entries = await self.ask("GET", "/api/config/config_entries/entry?domain=plex_watchsync")
         return {entry["title"]: entry for entry in entries}
 
+    async def set_options(self, entry_id: str, **options: Json) -> None:
+        """Change options of an entry, and wait until it is loaded with them."""
+        flow = Flow(self, await self.ask("POST", "/api/config/config_entries/options/flow", {"handler": entry_id}), kind="options/flow")
+        kept = {one["name"]: flow.default(one["name"]) for one in flow.step["data_schema"]}
+        await flow.fill(**{**kept, **options})
+        await asyncio.sleep(0.5)  # the entry is loaded anew a moment later
+        async with asyncio.timeout(START_TIMEOUT):
+            while next(entry["state"] for entry in (await self.entries()).values() if entry["entry_id"] == entry_id) != "loaded":
+                await asyncio.sleep(0.2)
+
     async def flow(self) -> Flow:
         """Start the integration's config flow."""
         return Flow(self, await self.ask("POST", "/api/config/config_entries/flow", {"handler": "plex_watchsync"}))
@@ -195,6 +205,7 @@ class Flow:
 
     home: Home
     step: Json
+    kind: str = "flow"
 
     async def choose(self, option: str) -> Self:
         """Choose from a menu."""
@@ -202,7 +213,7 @@ class Flow:
 
     async def fill(self, **fields: Json) -> Self:
         """Submit a form and wait while the flow shows progress; raises `HomeError` when the form comes back with errors."""
-        path = f"/api/config/config_entries/flow/{self.step['flow_id']}"
+        path = f"/api/config/config_entries/{self.kind}/{self.step['flow_id']}"
         self.step = await self.home.ask("POST", path, fields)
         while self.step["type"] in ("progress", "progress_done"):
             await asyncio.sleep(0.1)
