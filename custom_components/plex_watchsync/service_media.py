@@ -9,6 +9,7 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import config_validation as cv
 
+from .const import CONF_VIEWER
 from .engine.listing import find
 from .engine.viewer import ViewerSync
 from .service_targets import refused
@@ -20,6 +21,10 @@ ATTR_MEDIA = "media"
 ATTR_ITEM_ID = "item_id"
 ATTR_SHOW, ATTR_SEASON, ATTR_EPISODE = "show", "season", "episode"
 ATTR_TYPE = "type"
+
+MEDIA = probatio.Any(cv.string, dict)
+WHO = {probatio.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, probatio.Optional(CONF_VIEWER): cv.string}
+MEDIA_SCHEMA = probatio.Schema({**WHO, probatio.Required(ATTR_MEDIA): MEDIA})
 
 type Media = Mapping[str, Any]
 

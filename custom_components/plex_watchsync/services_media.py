@@ -6,12 +6,10 @@ from typing import Any
 
 import probatio
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
-from .const import CONF_VIEWER
 from .engine.acts import Acts
 from .engine.ignores import Rule
 from .engine.listing import Page, ReportKind, by_name, page, report, search
@@ -21,7 +19,7 @@ from .facts import titled
 from .helpers import server_name_of, utcnow
 from .hub import HUB
 from .service_answers import answer, item_row
-from .service_media import ATTR_ITEM_ID, ATTR_MEDIA, items_of
+from .service_media import ATTR_ITEM_ID, ATTR_MEDIA, MEDIA, MEDIA_SCHEMA, WHO, items_of
 from .service_targets import Action, coordinators_of, refused, viewer_of
 from .sync.acts import Act, ActKind
 from .sync.item import Item
@@ -33,16 +31,13 @@ ATTR_LIMIT, ATTR_CURSOR = "limit", "cursor"
 MOST_ROWS = 500
 USUAL_ROWS = 100
 
-_WHO = {probatio.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, probatio.Optional(CONF_VIEWER): cv.string}
-_MEDIA = probatio.Any(cv.string, dict)
 _PAGED = {
     probatio.Optional(ATTR_LIMIT, default=USUAL_ROWS): probatio.All(probatio.Coerce(int), probatio.Range(min=1, max=MOST_ROWS)),
     probatio.Optional(ATTR_CURSOR): cv.string,
 }
-MEDIA_SCHEMA = probatio.Schema({**_WHO, probatio.Required(ATTR_MEDIA): _MEDIA})
 PROGRESS_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_POSITION): probatio.All(probatio.Coerce(int), probatio.Range(min=0))})
-SEARCH_SCHEMA = probatio.Schema({**_WHO, **_PAGED, probatio.Optional(ATTR_TEXT): cv.string, probatio.Optional(ATTR_MEDIA): _MEDIA})
-REPORT_SCHEMA = probatio.Schema({**_WHO, **_PAGED, probatio.Optional(ATTR_KIND): probatio.Coerce(ReportKind)})
+SEARCH_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_TEXT): cv.string, probatio.Optional(ATTR_MEDIA): MEDIA})
+REPORT_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_KIND): probatio.Coerce(ReportKind)})
 
 
 async def _act(call: ServiceCall, kind: ActKind) -> ServiceResponse:

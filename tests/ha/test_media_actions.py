@@ -158,3 +158,31 @@ async def test_ignore(house: House) -> None:
     for entry in house.hass.config_entries.async_loaded_entries(DOMAIN):
         await house.call("sync", config_entry_id=entry.entry_id)
     assert played(house, EPISODES[0]) == played(house, FILM) == {True}
+
+
+async def test_explain(house: House) -> None:
+    """Readings, ids, the rule that won, what waits and what would happen next, in plain values."""
+    entries = await house.add_all()
+    house.places["jellyfin"].simulator.faults.offline = True
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await house.call("sync", config_entry_id=entries["plex"].entry_id)
+    await house.places["emby"].act(Act.MARK_WATCHED, OTHER)
+    answer = await house.call("explain", media=ids(FILM))
+    row = answer["items"][0]
+    assert (answer["total"], row["title"], row["agreed"]["watched"]) == (1, FILM.name, True)
+    assert row["decided"]["server"] == "Study"
+    assert row["decided"]["rule"] == "R1 watched"
+    shown = {copy["server"]: copy for copy in row["copies"]}
+    assert shown["Study"]["ids"]["imdb"] == FILM.ids["imdb"]
+    assert shown["Study"]["rule"] == "R1 as acknowledged"
+    assert (shown["Study"]["shown"]["watched"], shown["Study"]["acknowledged"]["watched"]) == (True, True)
+    assert shown["Attic"]["error"]
+    assert (shown["Attic"]["shown"], shown["Attic"]["waiting"]["kind"]) == (None, "mark_watched")
+    assert [note["kind"] for note in row["history"]].count("change") == 1
+    other = (await house.call("explain", media=ids(OTHER)))["items"][0]
+    assert not other["agreed"]["watched"]
+    assert other["agreed"]["watched_since"] is None
+    assert other["next"]["agreed"]["watched"]
+    assert [write["kind"] for write in other["next"]["writes"]] == ["mark_watched"]
+    assert played(house, OTHER) == {True, False}
+    assert len((await house.call("explain", media={"show": EPISODES[0].show.ids}))["items"]) == len(EPISODES)  # type: ignore[union-attr]  # they are episodes

@@ -9,11 +9,13 @@ from uuid import uuid4
 
 from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline
+from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.model import Observation
 from ..sync.policy import Policy
 from .cycle import Cycle
 from .executor import Executor
+from .explain import Explainer, Explanation
 from .ignores import Ignores, Rule
 from .journal import Journal, Note
 from .outbox import Outbox
@@ -110,6 +112,11 @@ class ViewerSync:
             for replica_id in self.baseline.of_account(account_id):
                 detach(self.baseline, replica_id)
             await self._save()
+
+    async def explain(self, item: Item) -> Explanation:
+        """Read an item anew and say why it is as it is; nothing is kept."""
+        async with self._lock:
+            return await Explainer(self._cycle(Run(dry_run=True), self.accounts, self.baseline), self.outbox).explain(item)
 
     async def ignore(self, rules: tuple[Rule, ...]) -> None:
         """Leave alone what these rules name, and nothing else (I8); what was to be written to it is not."""

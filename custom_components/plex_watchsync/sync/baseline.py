@@ -84,6 +84,10 @@ class Baseline:
         twin._counts = {account: replace(counts) for account, counts in self._counts.items()}
         return twin
 
+    def like(self) -> Baseline:
+        """Return an empty baseline that leaves the same alone."""
+        return Baseline(self._ignored)
+
     def sharing(self, keys: Iterable[str]) -> tuple[Item, ...]:
         """Return the items that have one of the keys, in a stable order."""
         found = {item_id for key in keys for item_id in self._by_key.get(key, ())}
