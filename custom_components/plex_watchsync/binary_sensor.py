@@ -1,4 +1,4 @@
-"""Binary sensors: whether a server can be heard."""
+"""Binary sensors: whether a server can be heard, and whether it shows what was agreed on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +30,12 @@ BINARY_SENSORS = (
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
         value=lambda data: data.connected,
+    ),
+    ServerBinarySensorDescription(
+        key="in_sync",
+        translation_key="in_sync",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda data: data.in_sync,
     ),
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -34,16 +34,33 @@ class Status(StrEnum):
     ERROR = "error"
 
 
+class Numbers(NamedTuple):
+    """A server's counts; `owed_items` do not stand for what was agreed, `unmatched_items` have no ids."""
+
+    items: int = 0
+    watched_items: int = 0
+    pending_writes: int = 0
+    unmatched_items: int = 0
+    owed_items: int = 0
+
+
+NO_NUMBERS = Numbers()
+
+
 @dataclass(frozen=True, slots=True)
 class ServerData:
     """What a server's entities show."""
 
     status: Status = Status.IDLE
     last_sync: datetime | None = None
-    items: int = 0
-    watched_items: int = 0
-    pending_writes: int = 0
+    numbers: Numbers = NO_NUMBERS
     connected: bool = True
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether the server was read without a fault, and shows and was told all that was agreed."""
+        calm = self.status in {Status.IDLE, Status.IMPORTING, Status.EXPORTING} and self.last_sync is not None
+        return calm and not self.numbers.pending_writes and not self.numbers.owed_items
 
 
 class ServerCoordinator(DataUpdateCoordinator[ServerData]):
@@ -101,8 +118,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._set(self.data.status, self.data.last_sync)
 
     def _set(self, status: Status, last_sync: datetime | None) -> None:
-        items, watched, pending = self.hub.numbers(self.config_entry)
-        data = ServerData(status, last_sync, items, watched, pending, self._is_connected())
+        data = ServerData(status, last_sync, self.hub.numbers(self.config_entry), self._is_connected())
         if data != self.data:
             self.data = data
             self.async_update_listeners()

@@ -27,7 +27,8 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSy
         "events": [{"at": note.at.isoformat(), "way": note.kind, "outcome": note.outcome, "event": note.item, "reason": note.reason} for note in hub.journal],
     }
     if coordinator := hub.coordinators.get(entry.entry_id):  # an entry that could not be set up has none
-        found["server"] = asdict(coordinator.data) | {"problem": str(coordinator.problem or "")}
+        numbers = coordinator.data.numbers._asdict()
+        found["server"] = asdict(coordinator.data) | {"numbers": numbers, "problem": str(coordinator.problem or "")}
         found["realtime"] = {account: _health(listener) for account, listener in coordinator.listeners.items()}
     return found
 

@@ -25,7 +25,7 @@ from .const import (
     SIGNAL_CHANGE,
     SIGNAL_REPORT,
 )
-from .coordinator import ServerCoordinator, run_status
+from .coordinator import Numbers, ServerCoordinator, run_status
 from .engine.cycle import Cycle
 from .engine.journal import Journal
 from .engine.report import Change, Report
@@ -122,13 +122,15 @@ class Hub:
             self._show(viewer, report)
         return report
 
-    def numbers(self, entry: ConfigEntry) -> tuple[int, int, int]:
-        """Count a server's items, those watched, and the writes that it is owed."""
+    def numbers(self, entry: ConfigEntry) -> Numbers:
+        """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""
         found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]
-        return (
+        return Numbers(
             sum(viewer.items(account) for viewer, account in found),
             sum(viewer.watched(account) for viewer, account in found),
             sum(viewer.pending(account) for viewer, account in found),
+            sum(viewer.unnamed(account) for viewer, account in found),
+            sum(viewer.owed(account) for viewer, account in found if viewer.accounts[account].policy.direction.exports),
         )
 
     @callback

@@ -52,13 +52,20 @@ STATE_SENSORS = (
         translation_key="pending_writes",
         state_class=SensorStateClass.MEASUREMENT,
         entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda data: data.pending_writes,
+        value=lambda data: data.numbers.pending_writes,
     ),
 )
 SENSORS = (
-    ServerSensorDescription(key="items", translation_key="items", state_class=SensorStateClass.MEASUREMENT, value=lambda data: data.items),
+    ServerSensorDescription(key="items", translation_key="items", state_class=SensorStateClass.MEASUREMENT, value=lambda data: data.numbers.items),
     ServerSensorDescription(
-        key="watched_items", translation_key="watched_items", state_class=SensorStateClass.MEASUREMENT, value=lambda data: data.watched_items
+        key="watched_items", translation_key="watched_items", state_class=SensorStateClass.MEASUREMENT, value=lambda data: data.numbers.watched_items
+    ),
+    ServerSensorDescription(
+        key="unmatched_items",
+        translation_key="unmatched_items",
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda data: data.numbers.unmatched_items,
     ),
 )
 LAST_WATCHED = SensorEntityDescription(key="last_watched", translation_key="last_watched")

@@ -130,3 +130,22 @@ async def test_the_status_while_a_run_goes_on(house: House) -> None:
     await press(house, "button.study_sync")
     await press(house, "button.study_full_export")
     assert seen == ["importing", "idle", "exporting", "idle"]
+
+
+async def test_in_sync(house: House) -> None:
+    """On at rest, off while a server is owed something, and where it was never read."""
+    entries = await house.add_all()
+    assert house.state("binary_sensor.cellar_in_sync") == "on"
+    assert house.state("sensor.cellar_unmatched_items") == "0"
+    house.places["emby"].simulator.faults.offline = True
+    await house.places["plex"].act(Act.MARK_WATCHED, FILM)
+    await house.call("import_state", config_entry_id=entries["plex"].entry_id)
+    assert house.state("sensor.cellar_pending_writes") == "0"
+    assert house.state("binary_sensor.cellar_in_sync") == "off"
+    assert house.state("binary_sensor.attic_in_sync") == "off"
+    await house.call("sync", config_entry_id=entries["plex"].entry_id)
+    await house.call("export_state", config_entry_id=entries["jellyfin"].entry_id)
+    assert house.state("binary_sensor.attic_in_sync") == "on"
+    house.places["emby"].simulator.faults.offline = False
+    await house.call("sync", config_entry_id=entries["emby"].entry_id)
+    assert house.state("binary_sensor.cellar_in_sync") == "on"
