@@ -55,6 +55,7 @@ class Hub:
         self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
         self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
         self._behind: dict[str, set[str]] = {}  # by viewer: the accounts of which something may have gone untold
+        self._following: set[str] = set()  # the viewers for whom somebody is at it
         self._timers: dict[str, CALLBACK_TYPE] = {}
 
     async def viewer(self, viewer_id: str) -> ViewerSync:
@@ -136,15 +137,35 @@ class Hub:
     @callback
     def hint(self, viewer_id: str, hints: Iterable[Hint]) -> None:
         """Have items looked at, now and once more a little later."""
-        waiting = self._hints.setdefault(viewer_id, {})
-        idle = not waiting
-        waiting |= {(hint.account, hint.item_id): hint for hint in hints}
-        if idle:
-            self.hass.async_create_background_task(self._look(viewer_id), f"{DOMAIN} look {viewer_id}", eager_start=False)
+        self._hints.setdefault(viewer_id, {}).update({(hint.account, hint.item_id): hint for hint in hints})
+        self._follow(viewer_id)
 
-    async def _look(self, viewer_id: str) -> None:
+    @callback
+    def catch_up(self, viewer_id: str, account: str) -> None:
+        """Have an account read of which something may have gone untold."""
+        self._behind.setdefault(viewer_id, set()).add(account)
+        self._follow(viewer_id)
+
+    def _follow(self, viewer_id: str) -> None:
+        """Work off what waits, one run after the other: what comes meanwhile waits for the next, however much it is."""
+        if viewer_id not in self._following:
+            self._following.add(viewer_id)
+            self.hass.async_create_background_task(self._work_off(viewer_id), f"{DOMAIN} follows {viewer_id}", eager_start=False)
+
+    async def _work_off(self, viewer_id: str) -> None:
+        try:
+            while True:
+                if hints := self._hints.pop(viewer_id, None):
+                    await self._look(viewer_id, hints.values())
+                elif behind := self._behind.pop(viewer_id, None):
+                    await self._catch_up(viewer_id, behind)
+                else:
+                    return
+        finally:
+            self._following.discard(viewer_id)
+
+    async def _look(self, viewer_id: str, hints: Iterable[Hint]) -> None:
         """Look at what was hinted at; what shows nothing new is looked at a second time."""
-        hints = tuple(self._hints.pop(viewer_id, {}).values())
         viewer = self.viewers.get(viewer_id)
         live = tuple(hint for hint in hints if viewer and hint.account in viewer.accounts)
         if viewer is None or not live:
@@ -160,17 +181,7 @@ class Hub:
     def _hint_again(self, viewer_id: str, hints: list[Hint], _now: datetime) -> None:
         self.hint(viewer_id, hints)
 
-    @callback
-    def catch_up(self, viewer_id: str, account: str) -> None:
-        """Have an account read of which something may have gone untold."""
-        behind = self._behind.setdefault(viewer_id, set())
-        idle = not behind
-        behind.add(account)
-        if idle:
-            self.hass.async_create_background_task(self._catch_up(viewer_id), f"{DOMAIN} catch up {viewer_id}", eager_start=False)
-
-    async def _catch_up(self, viewer_id: str) -> None:
-        behind = self._behind.pop(viewer_id, set())
+    async def _catch_up(self, viewer_id: str, behind: set[str]) -> None:
         viewer = self.viewers.get(viewer_id)
         if viewer and (accounts := behind & viewer.accounts.keys()):
             await self.sync_viewer(viewer, Run(accounts=frozenset(accounts)))

@@ -21,8 +21,9 @@ from homeassistant.setup import async_setup_component
 from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
+from custom_components.plex_watchsync.helpers import account_subentries
 from custom_components.plex_watchsync.hub import HUB
-from custom_components.plex_watchsync.ports import PushState
+from custom_components.plex_watchsync.ports import Hint, PushState
 from custom_components.plex_watchsync.servers import listener
 from simulators.base import Act, Faults
 
@@ -221,6 +222,45 @@ async def test_an_idle_hour_costs_next_to_nothing(house: House) -> None:
     await house.later(3700)
     spent = {kind: len(place.simulator.requests) - before[kind] for kind, place in house.places.items()}
     assert all(0 < requests <= 15 for requests in spent.values()), spent
+
+
+async def test_reading_and_telling_do_not_drive_each_other(house: House) -> None:
+    """Nobody showed that a plain read makes Plex refresh the item; if it did, each look would call for the next one."""
+    await all_added(house)
+    plex: Any = house.places["plex"].simulator
+    plex.notifications.refreshes_on_read = True
+    plex.requests.clear()
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await until(watched(house, on=("jellyfin", "emby")))
+    await asyncio.sleep(6)
+    first = len(plex.requests)
+    await asyncio.sleep(6)
+    assert len(plex.requests) - first < first / 2
+    assert first < 60
+
+
+async def test_what_comes_during_a_run_waits_for_one_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that tells of a thousand items one by one does not cost a thousand runs."""
+    entry = await house.add("jellyfin")
+    await house.settle()
+    hub = house.hass.data[HUB]
+    runs: list[Run] = []
+    sync_viewer = hub.sync_viewer
+
+    async def counted(viewer: ViewerSync, run: Run) -> Report:
+        runs.append(run)
+        return await sync_viewer(viewer, run)
+
+    monkeypatch.setattr(hub, "sync_viewer", counted)
+    (account,) = account_subentries(entry)
+    hub.catch_up(account.data["viewer"], account.subentry_id)
+    for number in range(100):
+        hub.hint(account.data["viewer"], [Hint(account.subentry_id, f"{number:032}", house.clock(), again=True)])
+        await asyncio.sleep(0)
+    await house.settle()
+    assert sum(len(run.hints) for run in runs) == 100
+    assert len([run for run in runs if run.hints]) < 30
+    assert [run.accounts for run in runs if not run.hints] == [frozenset({account.subentry_id})]
 
 
 async def test_a_catching_up_of_nobody_is_nothing(hass: HomeAssistant, house: House, monkeypatch: pytest.MonkeyPatch) -> None:

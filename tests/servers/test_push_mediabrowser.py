@@ -86,6 +86,15 @@ class MediaBrowserPushContract(PushContract):
             await ear.until(lambda: ear.gaps() == 2)
             assert ear.told[-1] == Gap("the library changed")
 
+    async def test_a_storm_of_writes_is_read_as_a_whole(self, place: PushPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One frame at its end, with as many rows as there were writes (server-apis §5.4)."""
+        monkeypatch.setattr(frames, "MOST_NAMED", 1)
+        async with place.listening(await place.connection()) as ear:
+            for title in TITLES[:4]:
+                await place.act(Act.MARK_WATCHED, key=title.key)
+            await ear.until(lambda: ear.gaps() == 2)
+            assert ear.told[-1] == Gap("much was changed")
+
     async def library_changed(self, place: PushPlace, added: list[str], removed: list[str]) -> None:
         """Have the server tell of a change of the library."""
         result = place.simulator.sockets.library_changed(added=added, removed=removed)

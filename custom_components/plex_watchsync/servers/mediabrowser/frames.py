@@ -8,8 +8,8 @@ from ...ports import Gap, InboundEvent, Playback, ServerKind, Told
 from . import wire
 from .normalise import compact_id, is_watchable, seconds
 
-MOST_NAMED = 200
-"""Items of a library's change that are looked at one by one; a larger one is read as a whole."""
+MOST_NAMED = 500
+"""Items of one frame that are looked at one by one; after a storm or a scan (server-apis §5.4) all is read."""
 
 type _Values = Mapping[str, Any]
 
@@ -42,22 +42,24 @@ class Ear:
         elif kind == "Sessions":
             yield from self._played(dict(self._sessions(data)))
 
-    def _records(self, data: _Values) -> Iterator[InboundEvent]:
+    def _records(self, data: _Values) -> Iterator[Told]:
         """Read changed records of this user alone: sessions change hands (pitfalls 39, 49). Folders count what is unplayed (pitfall 45)."""
         if compact_id(data["UserId"]) != self._user_id:
             return
-        for row in data["UserDataList"]:
-            if "UnplayedItemCount" not in row:
-                yield self._event("UserDataChanged", compact_id(row["ItemId"]), may_have_changed=True)
+        ids = [row["ItemId"] for row in data["UserDataList"] if "UnplayedItemCount" not in row]
+        yield from self._named("UserDataChanged", ids, "much was changed")
 
     def _library(self, data: _Values) -> Iterator[Told]:
         """Read what came or changed; that something is gone was seen to be false, and only listings can tell (G4)."""
         ids = [*(data.get("ItemsAdded") or ()), *(data.get("ItemsUpdated") or ())]
+        yield from self._named("LibraryChanged", ids, "the library changed")
+
+    def _named(self, event: str, ids: list[str], reason: str) -> Iterator[Told]:
         if len(ids) > MOST_NAMED:
-            yield Gap("the library changed")
+            yield Gap(reason)
             return
         for item_id in ids:
-            yield self._event("LibraryChanged", compact_id(item_id), may_have_changed=True)
+            yield self._event(event, compact_id(item_id), may_have_changed=True)
 
     def _played(self, now: dict[str, _Playing]) -> Iterator[InboundEvent]:
         before, self._playing = self._playing, now

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SOCKET, STREAM = "/:/websockets/notifications", "/:/eventsource/notifications"
 FILTERS = {"filters": "playing,activity,timeline"}
-MOST_NAMED = 200
+MOST_NAMED = 500
 """Items that are looked at one by one; of more at once all is read."""
 _CHANGES = frozenset({Playback.PAUSED, Playback.STOPPED})
 
