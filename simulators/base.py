@@ -56,6 +56,7 @@ class Shown:
     count: int
     date: datetime | None
     playing: bool = False
+    rating: float | None = None
 
 
 class Simulator(ABC):
@@ -100,6 +101,10 @@ class Simulator(ABC):
         """
 
     @abstractmethod
+    async def rate_title(self, user: str, key: str, rating: float | None) -> None:
+        """Rate as a person at this server would, from 0 to 10, None to take it back. Raises KeyError for an unknown user or title."""
+
+    @abstractmethod
     def routes(self, app: web.Application) -> None:
         """Add the server's own routes."""
 
@@ -108,6 +113,7 @@ class Simulator(ABC):
         app = web.Application(middlewares=[self._misbehave], client_max_size=1 << 24)
         app.router.add_get(f"{CONTROL}/state", self._get_state)
         app.router.add_post(f"{CONTROL}/act", self._post_act)
+        app.router.add_post(f"{CONTROL}/rate", self._post_rate)
         app.router.add_get(f"{CONTROL}/faults", self._get_faults)
         app.router.add_post(f"{CONTROL}/faults", self._post_faults)
         app.router.add_post(f"{CONTROL}/webhooks", self._post_webhooks)
@@ -143,6 +149,15 @@ class Simulator(ABC):
             raise web.HTTPBadRequest(text=str(error)) from error
         try:
             await self.act(asked["user"], asked["key"], act, asked.get("position"))
+        except KeyError as error:
+            raise web.HTTPNotFound(text=f"unknown: {error}") from error
+        return web.json_response({})
+
+    async def _post_rate(self, request: web.Request) -> web.Response:
+        """`{"user", "key", "rating"}`; 404 for an unknown user or title."""
+        asked: dict[str, Any] = await request.json()
+        try:
+            await self.rate_title(asked["user"], asked["key"], asked["rating"])
         except KeyError as error:
             raise web.HTTPNotFound(text=f"unknown: {error}") from error
         return web.json_response({})

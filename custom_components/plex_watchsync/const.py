@@ -27,6 +27,7 @@ CONF_WEBHOOK_LOCAL_ONLY: Final = "webhook_local_only"
 CONF_IMPORT_INTERVAL: Final = "import_interval"  # minutes
 CONF_FULL_INTERVAL: Final = "full_interval"  # hours
 CONF_SYNC_POSITION: Final = "sync_position"
+CONF_SYNC_RATINGS: Final = "sync_ratings"
 
 # Options of the household entry.
 CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"

@@ -19,7 +19,7 @@ from .ports import InboundEvent, Playback
 
 PARALLEL_UPDATES = 0
 
-WATCH = EventEntityDescription(key="watch", translation_key="watch", event_types=["watched", "unwatched", "started", "stopped", "progress"])
+WATCH = EventEntityDescription(key="watch", translation_key="watch", event_types=["watched", "unwatched", "started", "stopped", "progress", "rated"])
 PLAYBACKS = (Playback.STARTED, Playback.STOPPED)
 TWICE_WITHIN = timedelta(seconds=10)  # the same start or stop comes by several ways, and from several hooks (pitfall 25)
 

@@ -32,4 +32,5 @@ def about(hass: HomeAssistant, change: Change) -> dict[str, Any]:
         "server": server_name_of(hass, change.account),
         "time": change.at.isoformat(),
         "position": change.after.position,
+        "rating": change.after.rating,
     }

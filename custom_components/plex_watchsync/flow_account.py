@@ -189,8 +189,9 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
 
 
 def _counted(kinds: Counter[WriteKind]) -> dict[str, str]:
-    watched, unwatched = kinds[WriteKind.MARK_WATCHED], kinds[WriteKind.MARK_UNWATCHED]
-    return {"watched": str(watched), "unwatched": str(unwatched), "moved": str(kinds.total() - watched - unwatched)}
+    moved = kinds[WriteKind.SET_POSITION] + kinds[WriteKind.SET_DATE]
+    counts = {"watched": kinds[WriteKind.MARK_WATCHED], "unwatched": kinds[WriteKind.MARK_UNWATCHED], "moved": moved, "rated": kinds[WriteKind.RATE]}
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _viewers(hass: HomeAssistant) -> list[ConfigSubentry]:

@@ -32,6 +32,7 @@ from .const import (
     CONF_POSITION_TOLERANCE_SECONDS,
     CONF_REALTIME,
     CONF_SYNC_POSITION,
+    CONF_SYNC_RATINGS,
     CONF_VIEWER,
     CONF_WEBHOOK_ENABLED,
     CONF_WEBHOOK_LOCAL_ONLY,
@@ -128,6 +129,7 @@ def options_of_server(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_IMPORT_INTERVAL, default=kept.get(CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL)): _number(5, 1440, "min"),
             probatio.Required(CONF_FULL_INTERVAL, default=kept.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)): _number(1, 168, "h"),
             probatio.Required(CONF_SYNC_POSITION, default=kept.get(CONF_SYNC_POSITION, True)): BooleanSelector(),
+            probatio.Required(CONF_SYNC_RATINGS, default=kept.get(CONF_SYNC_RATINGS, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_ENABLED, default=kept.get(CONF_WEBHOOK_ENABLED, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_LOCAL_ONLY, default=kept.get(CONF_WEBHOOK_LOCAL_ONLY, True)): BooleanSelector(),
         }

@@ -20,6 +20,7 @@ from .const import (
     CONF_POSITION_MIN_SECONDS,
     CONF_POSITION_TOLERANCE_SECONDS,
     CONF_SYNC_POSITION,
+    CONF_SYNC_RATINGS,
     CONF_VIEWER,
     DOMAIN,
     SIGNAL_CHANGE,
@@ -235,6 +236,7 @@ class Hub:
             Direction(subentry.data[CONF_DIRECTION]),
             InitialSync(subentry.data[CONF_INITIAL_SYNC]),
             sync_position=entry.options.get(CONF_SYNC_POSITION, True),
+            sync_ratings=entry.options.get(CONF_SYNC_RATINGS, True),
         )
         return Account(server, policy, frozenset(subentry.data[CONF_LIBRARIES]))
 

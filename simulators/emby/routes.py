@@ -59,6 +59,8 @@ class Routes:
         yield "POST", f"{_MARK}/Delete", self._unmark
         yield "POST", _FAVOURITE, self._favourite
         yield "DELETE", _FAVOURITE, self._favourite
+        yield "POST", "/Users/{user}/Items/{item}/Rating", self._rate
+        yield "DELETE", "/Users/{user}/Items/{item}/Rating", self._rate
         yield "GET", "/Items", self._items
         yield "GET", "/Items/{item}/Ancestors", self._ancestors
         yield "GET", "/Shows/{series}/Episodes", self._episodes
@@ -187,7 +189,14 @@ class Routes:
         account = self._account(request, caller)
         item = self._find(request, account)
         if not self._server.faults.read_only:
-            self._server.rate(account, item, favourite=request.method == "POST")
+            self._server.favour(account, item, favourite=request.method == "POST")
+        return web.json_response(self._server.records.dto(account.account_id, item))
+
+    async def _rate(self, request: web.Request, caller: Caller) -> web.Response:
+        account = self._account(request, caller)
+        item, likes = self._find(request, account), Query.of(request).parameters.get("likes", "").lower() == "true"
+        if not self._server.faults.read_only:
+            self._server.like(account, item, likes if request.method == "POST" else None)
         return web.json_response(self._server.records.dto(account.account_id, item))
 
     async def _write_user_data(self, request: web.Request, caller: Caller) -> web.Response:

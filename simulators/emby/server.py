@@ -16,7 +16,7 @@ from .library import TICKS, Item, Library
 from .notifications import Notifications
 from .playback import Happening, Playback, Session
 from .routes import Routes
-from .userdata import Record, Records
+from .userdata import LIKED_FROM, Record, Records
 from .webhook import Sender, payload, test_message
 from .websocket import Sockets
 
@@ -104,7 +104,20 @@ class EmbySimulator(Simulator):
             self.records.edit(account.account_id, video).unmark()
         self._tell(Happening("item.markunplayed", account, item))
 
-    def rate(self, account: Account, item: Item, *, favourite: bool) -> None:
+    @override
+    async def rate_title(self, user: str, key: str, rating: float | None) -> None:
+        """Rate with a thumb: Emby has no more."""
+        self.like(self.accounts.by_name[user], self.library.by_key[key], None if rating is None else rating >= LIKED_FROM)
+
+    def like(self, account: Account, item: Item, likes: bool | None) -> None:  # noqa: FBT001 - up, down or none is what it is about
+        """Put a thumb up or down, or take it away.
+
+        How a record shows it is recorded nowhere; the OpenAPI document has a `Rating` and the common ancestor with Jellyfin kept 10 and 1 in it.
+        """
+        self.records.edit(account.account_id, item).rating = None if likes is None else 10 if likes else 1
+        self._tell(Happening("item.rate", account, item))
+
+    def favour(self, account: Account, item: Item, *, favourite: bool) -> None:
         """Make an item a favourite, or no longer."""
         self.records.edit(account.account_id, item).favourite = favourite
         self._tell(Happening("item.rate", account, item))
@@ -150,7 +163,7 @@ class EmbySimulator(Simulator):
     def _shown(self, account: Account, item: Item, title: Title) -> Shown:
         record = self.records.of(account.account_id, item)
         playing = self.playback.is_playing(account, item)
-        return Shown(title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, playing)
+        return Shown(title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, playing, record.rating)
 
     def _tell(self, happening: Happening) -> None:
         """Tell everybody who listens, unless the cable is out; only bodies of marks carry the record (see `webhook`)."""

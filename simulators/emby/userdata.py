@@ -11,6 +11,7 @@ from .library import TICKS, Item, Library
 MIN_RESUME_PERCENT = 2
 MAX_RESUME_PERCENT = 90
 MIN_RESUME_SECONDS = 120
+LIKED_FROM = 6.5
 
 type Json = dict[str, Any]
 
@@ -35,6 +36,7 @@ class Record:
     count: int = 0
     date: datetime | None = None
     favourite: bool = False
+    rating: float | None = None
     saved: datetime | None = None
 
     def mark(self, now: datetime, date: datetime | None = None) -> None:
@@ -51,7 +53,11 @@ class Record:
         self.played, self.ticks, self.count, self.date = False, 0, 0, None
 
     def replace(self, body: Mapping[str, Any]) -> None:
-        """Take a whole dto: what it leaves out falls to its default, but the count and the date survive. Raises ValueError."""
+        """Take a whole dto: what it leaves out falls to its default, but the count and the date survive. Raises ValueError.
+
+        That the rating falls too is the cautious reading: nobody measured it.
+        """
+        self.rating = body.get("Rating")
         ticks, count = int(body.get("PlaybackPositionTicks") or 0), body.get("PlayCount")
         date = body.get("LastPlayedDate")
         self.date = read_time(str(date)).replace(microsecond=0) if date else self.date
@@ -120,6 +126,7 @@ class Records:
         record = self.of(user_id, item)
         percent = 100 * record.ticks / item.ticks if item.ticks else 0
         return {
+            **({} if record.rating is None else {"Rating": record.rating}),
             **({"PlayedPercentage": int(percent) if percent.is_integer() else percent} if record.ticks else {}),
             "PlaybackPositionTicks": record.ticks,
             "PlayCount": record.count if count else 0,

@@ -138,6 +138,15 @@ class JellyfinSimulator(Simulator):
             record.rating = None
         self._saved(user, item, "UpdateUserRating")
 
+    @override
+    async def rate_title(self, user: str, key: str, rating: float | None) -> None:
+        """Rate as a client does: people in Jellyfin's own page have a heart, a number comes from a tool."""
+        account, item = self._user(user), self.library.by_key[key][0]
+        if rating is None:
+            self.rate(account, item, {"Likes": None})
+        else:
+            self.write(account, item, {"Rating": rating})
+
     def start(self, session: Session, user: User, item: Item, source: str | None) -> None:
         """Begin to play."""
         self._heed_faults()
@@ -189,7 +198,9 @@ class JellyfinSimulator(Simulator):
 
     def _shown(self, user: User, item: Item, title: Title) -> Shown:
         record = self.records.of(user.user_id, item)
-        return Shown(title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, self.sessions.is_playing(user, item))
+        return Shown(
+            title.key, item.item_id, record.played, record.ticks // TICKS, record.count, record.date, self.sessions.is_playing(user, item), record.rating
+        )
 
     def _heed_faults(self) -> None:
         self.records.read_only = self.faults.read_only

@@ -230,9 +230,7 @@ class Routes:
         rated_at = int(request.query.get("ratedAt", now))
         if rated_at > now:
             raise web.HTTPBadRequest
-        rating = float(request.query["rating"])
-        record = self._server.records.edit(account.account_id, item)
-        record.rating, record.rated_at = (None, 0) if rating < 0 else (rating, rated_at)
+        self._server.set_rating(account, item, float(request.query["rating"]), rated_at)
         return web.Response()
 
     async def _timeline(self, request: web.Request, account: Account) -> web.Response:

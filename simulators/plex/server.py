@@ -134,6 +134,17 @@ class PlexSimulator(Simulator):
             self.records.edit(account.account_id, leaf).unscrobble()
         self.notifications.refreshed(account, item)
 
+    @override
+    async def rate_title(self, user: str, key: str, rating: float | None) -> None:
+        self.set_rating(self.accounts[user], self.library.by_title[key][0], -1 if rating is None else rating, self.now())
+
+    def set_rating(self, account: Account, item: Item, rating: float, at: int) -> None:
+        """Rate an item, or with a negative number take the rating back; a webhook tells of it (server-apis §5.1)."""
+        self._sync_faults()
+        record = self.records.edit(account.account_id, item)
+        record.rating, record.rated_at = (None, 0) if rating < 0 else (rating, at)
+        self._tell("media.rate", Session("", account, item, f"{account.name}-player"))
+
     def report(self, account: Account, item: Item, player: str, state: str, offset: int) -> None:
         """Take a player's report, with the sessions and webhooks that follow."""
         self._sync_faults()
@@ -174,7 +185,7 @@ class PlexSimulator(Simulator):
         record = self.records.of(account.account_id, item)
         playing = any(session.item is item and session.account is account for session in self.sessions.values())
         date = datetime.fromtimestamp(record.viewed_at, UTC) if record.viewed_at else None
-        return Shown(key, str(item.key), record.views > 0, record.offset // 1000, record.views, date, playing)
+        return Shown(key, str(item.key), record.views > 0, record.offset // 1000, record.views, date, playing, record.rating)
 
     def _sync_faults(self) -> None:
         self.records.read_only = self.faults.read_only

@@ -98,7 +98,7 @@ class ModelServer(WatchServer):
     @property
     @override
     def traits(self) -> Traits:
-        return Traits(writes_date=self.kind is not ServerKind.PLEX, unplayed_alone_counts=self.kind is ServerKind.JELLYFIN)
+        return Traits(writes_date=self.kind is not ServerKind.PLEX, unplayed_alone_counts=self.kind is ServerKind.JELLYFIN, thumbs=self.kind is ServerKind.EMBY)
 
     @override
     async def identity(self) -> ServerIdentity:
@@ -157,21 +157,24 @@ class ModelServer(WatchServer):
         if self.kind is ServerKind.PLEX:
             touched = wanted.played or position
             count = shown.play_count + (not shown.played or bool(shown.position and not position)) if wanted.played else 0
-            return WatchState(wanted.played, position, count, self.clock() if touched else None)
+            return WatchState(wanted.played, position, count, self.clock() if touched else None, wanted.rating)
         return replace(wanted, position=position)
 
     # What people do at this server.
 
     def watch(self, item_id: str) -> None:
         """Watch to the end."""
-        self.records[item_id] = WatchState(True, 0, self.records[item_id].play_count + 1, self.clock())
+        known = self.records[item_id]
+        self.records[item_id] = WatchState(True, 0, known.play_count + 1, self.clock(), known.rating)
 
     def unwatch(self, item_id: str) -> None:
         """Mark as unwatched."""
-        self.records[item_id] = WatchState()
+        self.records[item_id] = WatchState(rating=self.records[item_id].rating)
+
+    def rate(self, item_id: str, rating: float | None) -> None:
+        """Rate, or take the rating back."""
+        self.records[item_id] = replace(self.records[item_id], rating=rating)
 
     def stop_at(self, item_id: str, position: int) -> None:
         """Stop half-way."""
-        count = self.records[item_id].play_count
-        played = self.records[item_id].played
-        self.records[item_id] = WatchState(played, position, count, self.clock())
+        self.records[item_id] = replace(self.records[item_id], position=position, last_played=self.clock())

@@ -12,6 +12,7 @@ from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
 from custom_components.plex_watchsync.sync.policy import AccountPolicy
+from custom_components.plex_watchsync.sync.rating import DISLIKE, LIKE, LIKED_FROM
 
 from .fakes import LIBRARY, Clock, MemoryDocuments, ModelServer
 
@@ -38,6 +39,7 @@ class Household(RuleBasedStateMachine):
             for item in ITEMS:
                 server.stock(item)
         self.last_act: dict[str, tuple[bool, bool]] = {}
+        self.last_rating: dict[str, float | None] = {}
         self.unseen: list[Hint] = []
         self.open()
         self.sync()
@@ -81,6 +83,16 @@ class Household(RuleBasedStateMachine):
         """Stop half-way; no hint."""
         self.clock.pass_by(minutes=3)
         self.servers[name].stop_at(item, position)
+
+    @rule(name=servers, item=items, rating=st.none() | st.sampled_from([1.0, 5.0, 10.0]))
+    def rate(self, name: str, item: str, rating: float | None) -> None:
+        """Rate a film, on a server that is there to tell of it; a thumb that is taken away on Emby says nothing (M4)."""
+        shown = self.servers[name].records[item].rating
+        if self.is_calm() and shown != rating and not (name == "emby" and rating is None):
+            self.clock.pass_by(minutes=5)
+            self.servers[name].rate(item, LIKE if name == "emby" and rating == 5 else rating)
+            self.last_rating[item] = self.servers[name].records[item].rating
+            self.sync(Hint(name, item, self.clock()))
 
     @rule(name=servers)
     def unplug(self, name: str) -> None:
@@ -148,6 +160,12 @@ class Household(RuleBasedStateMachine):
             assert len(played) == 1, self.servers
             if item in self.last_act:
                 assert played == {self.last_act[item][0]}
+            rating = self.last_rating.get(item)
+            assert {name: server.records[item].rating for name, server in self.servers.items()} == {
+                "plex": rating,
+                "jellyfin": rating,
+                "emby": rating and (LIKE if rating >= LIKED_FROM else DISLIKE),
+            }
             positions = [server.records[item].position for server in self.servers.values()]
             assert max(positions) - min(positions) <= 60 + 10  # a floor and a tolerance
         for server in self.servers.values():

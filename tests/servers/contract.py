@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -23,6 +24,7 @@ from custom_components.plex_watchsync.ports import (
 from custom_components.plex_watchsync.servers import Connection, log_in, open_server, probe
 from custom_components.plex_watchsync.sync.model import MediaKind, Observation, WatchState
 from custom_components.plex_watchsync.sync.policy import Policy
+from custom_components.plex_watchsync.sync.rating import DISLIKE, LIKE
 from custom_components.plex_watchsync.sync.reconcile import shows
 from simulators.base import Act, Faults, Simulator, serving
 from simulators.catalogue import generate
@@ -208,6 +210,31 @@ class WatchServerContract:
         await place.write(WatchState(position=900, last_played=SEEN))
         wanted = WatchState(played=True, play_count=1, last_played=SEEN)
         assert shows(await place.write(wanted), wanted, Policy())
+
+    async def test_rating(self, place: Place) -> None:
+        """M4: up, down and taken back, beside a view that stays as it is; a server of thumbs shows thumbs."""
+        view = WatchState(played=True, play_count=1, last_played=SEEN)
+        shown = await place.write(view)
+        for rating, thumb in ((8.0, LIKE), (3.0, DISLIKE), (None, None)):
+            wanted = replace(shown, rating=thumb if place.server.traits.thumbs else rating)
+            assert await place.write(wanted) == wanted
+
+    async def test_a_rating_outlives_other_writes(self, place: Place) -> None:
+        """M4, W7: no mark, no position and no unwatch sweeps it away."""
+        rated = LIKE if place.server.traits.thumbs else 7.0
+        for wanted in (WatchState(rating=rated), WatchState(position=900, last_played=SEEN, rating=rated), WatchState(True, 0, 1, SEEN, rated), WatchState()):
+            shown = await place.write(replace(wanted, rating=rated))
+            assert shows(shown, replace(wanted, rating=rated), Policy())
+            assert shown.rating == rated
+
+    async def test_what_a_person_rates_shows(self, place: Place) -> None:
+        """M4: and what nobody rated has no rating."""
+        assert (await place.read(place.item_id())).rating is None
+        await place.simulator.rate_title("anna", FILM.key, 9)
+        assert (await place.read(place.item_id())).rating == (LIKE if place.server.traits.thumbs else 9)
+        assert (await place.everything())[place.item_id()].state.rating is not None
+        await place.simulator.rate_title("anna", FILM.key, None)
+        assert (await place.read(place.item_id())).rating is None
 
     async def test_what_a_person_does_shows(self, place: Place) -> None:
         """R1: played to its end, with a date of now."""

@@ -118,7 +118,7 @@ async def test_writes_are_read_back(simulator: EmbySimulator) -> None:
 async def test_a_favourite_stays_one(simulator: EmbySimulator) -> None:
     """The record's route would take the flag away if it were not sent along (server-apis §4.3)."""
     account, item = simulator.accounts.by_name["bob"], next(iter(simulator.library.by_key.values()))
-    simulator.rate(account, item, favourite=True)
+    simulator.favour(account, item, favourite=True)
     async with signed_in(simulator) as server:
         await server.write(item.item_id, WatchState(position=700), UNWATCHED)
     assert simulator.records.of(account.account_id, item).favourite

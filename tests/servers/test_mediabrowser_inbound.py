@@ -176,7 +176,7 @@ def test_emby_forms_say_the_same() -> None:
         ("playback.stop", Playback.STOPPED, True, False),
         ("item.markplayed", None, True, False),
         ("item.markunplayed", None, True, True),
-        ("item.rate", None, False, False),
+        ("item.rate", None, True, False),
         ("library.new", None, True, False),
         ("library.deleted", None, False, False),
         ("system.notificationtest", None, False, False),

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_components.plex_watchsync.sync.merge import NEVER, NO_CLAIMS, Claims, Spot, View, merge
+from custom_components.plex_watchsync.sync.merge import NEVER, NO_CLAIMS, Claims, Rating, Spot, View, merge
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENTS = st.one_of(st.just(NEVER), st.integers(0, 3).map(lambda hours: START + timedelta(hours=hours)))
 VIEWS = st.builds(View, MOMENTS, st.booleans(), st.none() | MOMENTS, st.integers(0, 2))
 SPOTS = st.builds(Spot, MOMENTS, st.integers(0, 3).map(lambda minutes: minutes * 60))
-CLAIMS = st.builds(Claims, st.none() | VIEWS, st.none() | SPOTS)
+RATINGS = st.builds(Rating, MOMENTS, st.none() | st.sampled_from([0.0, 1.0, 7.5, 10.0]), st.booleans())
+CLAIMS = st.builds(Claims, st.none() | VIEWS, st.none() | SPOTS, st.none() | RATINGS)
 
 
 @given(CLAIMS)
@@ -55,3 +56,17 @@ def test_a_state_says_when_an_unfinished_title_was_left() -> None:
     assert Claims(spot=Spot(START, 600)).state.last_played == START
     assert Claims(spot=Spot(NEVER, 600)).state.last_played is None
     assert NO_CLAIMS.state.last_played is None
+
+
+def test_a_rating_is_a_register_of_its_own() -> None:
+    """M4: the later one wins, taken back or not, and no view or position touches it."""
+    rated, taken_back = Claims(rating=Rating(START, 8)), Claims(rating=Rating(START + timedelta(hours=1), None))
+    watched = Claims(View(START + timedelta(hours=2), played=True))
+    assert merge(rated, watched).state.rating == 8
+    assert merge(rated, watched).state.played
+    assert merge(taken_back, rated).state.rating is None
+
+
+def test_a_thumb_says_less_than_a_number() -> None:
+    """M4: of two that nobody can date, the number wins, whatever it is."""
+    assert merge(Claims(rating=Rating(NEVER, 10, exact=False)), Claims(rating=Rating(NEVER, 7))).state.rating == 7

@@ -12,7 +12,7 @@ import yaml
 from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.item import Item, Replica
 from custom_components.plex_watchsync.sync.match import attach
-from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Spot, View
+from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Rating, Spot, View
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation, WriteKind, plan
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Direction, InitialSync, Policy, Traits
@@ -20,7 +20,7 @@ from custom_components.plex_watchsync.sync.reconcile import Sighting, reconcile
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RUNTIME = 7200
-TRAITS = {"plex": Traits(writes_date=False), "jellyfin": Traits(unplayed_alone_counts=True), "emby": Traits()}
+TRAITS = {"plex": Traits(writes_date=False), "jellyfin": Traits(unplayed_alone_counts=True), "emby": Traits(thumbs=True)}
 KEYS = frozenset({"movie/imdb/tt1"})
 FOLDER = Path(__file__).parent / "scenarios"
 SCENARIOS = [(file.stem, scenario) for file in sorted(FOLDER.glob("*.yaml")) for scenario in yaml.safe_load(file.read_text())]
@@ -31,12 +31,13 @@ type Words = dict[str, Any]
 def state(words: str) -> WatchState:
     """Read `watched 2026-01-01 x2 at 600`."""
     date = re.search(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d)?", words)
-    count, position = re.search(r"\bx(\d+)", words), re.search(r"\bat (\d+)", words)
+    count, position, rating = re.search(r"\bx(\d+)", words), re.search(r"\bat (\d+)", words), re.search(r"\brated ([\d.]+)", words)
     return WatchState(
         played=words.startswith("watched"),
         position=int(position[1]) if position else 0,
         play_count=int(count[1]) if count else int(words.startswith("watched")),
         last_played=datetime.fromisoformat(date[0]).replace(tzinfo=UTC) if date else None,
+        rating=float(rating[1]) if rating else None,
     )
 
 
@@ -95,7 +96,8 @@ class Stage:
 
 def claimed(agreed: WatchState, at: datetime) -> Claims:
     """Return claims that amount to an agreed state."""
-    return Claims(View(at, agreed.played, agreed.last_played, agreed.play_count), Spot(at, agreed.position))
+    rating = None if agreed.rating is None else Rating(at, agreed.rating)
+    return Claims(View(at, agreed.played, agreed.last_played, agreed.play_count), Spot(at, agreed.position), rating)
 
 
 def replica_id(name: str) -> ReplicaId:
@@ -107,13 +109,19 @@ def told(operation: Operation) -> str:
     """Put a write into a scenario's words: `plex mark_watched at 600`."""
     position = f" at {operation.wanted.position}" if operation.wanted.position else ""
     date = operation.wanted.last_played if operation.kind is WriteKind.SET_DATE else None
-    return f"{operation.replica.item} {operation.kind}{position}" + (f" {date:%Y-%m-%d}" if date else "")
+    rating = f" {operation.wanted.rating or 'nothing'}" if operation.kind is WriteKind.RATE else ""
+    return f"{operation.replica.item} {operation.kind}{position}{rating}" + (f" {date:%Y-%m-%d}" if date else "")
 
 
 def short(agreed: WatchState) -> str:
     """Put an agreed state into a scenario's words."""
     date = f" {agreed.last_played:%Y-%m-%d}" if agreed.played and agreed.last_played else ""
-    return ("watched" if agreed.played else "unwatched") + date + (f" at {agreed.position}" if agreed.position else "")
+    return (
+        ("watched" if agreed.played else "unwatched")
+        + date
+        + (f" at {agreed.position}" if agreed.position else "")
+        + (f" rated {agreed.rating}" if agreed.rating is not None else "")
+    )
 
 
 @pytest.mark.parametrize(("file", "words"), SCENARIOS, ids=[f"{file}: {words['name']}" for file, words in SCENARIOS])

@@ -141,7 +141,8 @@ class Cycle:
         before = self.baseline[item.item_id]
         self.baseline.put(item)
         self.touched.add(item.item_id)
-        if item.claims != before.claims and (change := self._change(before, outcome)):
+        changes = (self._change(before, outcome), self._rated(before, outcome)) if item.claims != before.claims else ()
+        for change in filter(None, changes):
             self.report.changes.append(change)
             self.report.of(change.account).changed += 1
             self.journal.add(Note(self.clock(), "change", change.kind, change.account, str(item.media), change.reason))
@@ -157,6 +158,15 @@ class Cycle:
         first = finding.first and self.policy.accounts[replica_id.account].first_sync
         at = (new.last_played if kind is ChangeKind.WATCHED else None) or self.clock()
         return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id.account, at, finding.reason, new=not first)
+
+    def _rated(self, before: Item, outcome: Outcome) -> Change | None:
+        """Name who rated the item, if anybody did (M4)."""
+        item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
+        winner = next((known for known, finding in outcome.findings.items() if finding.claims.rating == item.claims.rating), None)
+        if new.rating == old.rating or winner is None:
+            return None
+        first = outcome.findings[winner].first and self.policy.accounts[winner.account].first_sync
+        return Change(ChangeKind.RATED, self.viewer, item.item_id, item.media, item.keys, old, new, winner.account, self.clock(), "M4 rated", new=not first)
 
     async def _forget_missing(self, reading: Reading) -> None:
         """Forget a replica after two complete listings in a row without it (G4)."""

@@ -11,6 +11,7 @@ from ..sync.baseline import Baseline
 from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
+from ..sync.rating import heard
 from ..sync.reconcile import has_position, shows
 from .journal import Journal, Note
 from .outbox import Entry, Outbox
@@ -20,6 +21,7 @@ BATCH = 50
 WRITERS = 2  # more make no server faster (server-apis §4.2)
 WHILE_PLAYING = timedelta(seconds=30)
 PATIENCE = 8  # so often, further and further apart, is a position written that a server does not keep; a watched flag is never given up
+PATIENCE_OF_RATINGS = 3  # nobody recorded how an Emby shows a thumb, if it does (server-apis §4.3)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,8 @@ class Executor:
         if not batch:
             return {}
         observations = await self.server.read_items([entry.operation.replica.item for entry in batch])
-        return {observation.item_id: observation for observation in observations}
+        account = self.policy.accounts[self.account]
+        return {observation.item_id: heard(observation, account) for observation in observations}
 
     def _may_write(self, entry: Entry, found: Observation | None, playing: frozenset[str]) -> bool:
         """Decide on a fresh reading whether the write is still wanted."""
@@ -126,7 +129,8 @@ class Executor:
 
     def _is_enough(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a server shows all that it can: some keep no short positions."""
-        return reading.played == entry.operation.wanted.played and entry.unshown + 1 >= PATIENCE
+        patience = PATIENCE_OF_RATINGS if entry.operation.kind is WriteKind.RATE else PATIENCE
+        return reading.played == entry.operation.wanted.played and entry.unshown + 1 >= patience
 
     def _acknowledge(self, entry: Entry, reading: WatchState) -> None:
         operation, at = entry.operation, self.clock()

@@ -1,14 +1,16 @@
 """Reads an account: whole libraries or single items, with what plays there; learns ids on the way (R2, I8)."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from ..ports import Hint
 from ..sync.baseline import Baseline
 from ..sync.match import attach
 from ..sync.merge import NEVER
 from ..sync.model import Observation, ReplicaId
+from ..sync.rating import heard
 from ..sync.reconcile import Sighting
 from .pace import paced
 from .run import Account
@@ -48,15 +50,15 @@ class Reader:
 
     async def look(self, hints: Collection[Hint]) -> Reading:
         """Read the items that somebody pointed at."""
-        unplayed = {hint.item_id: hint.at for hint in hints if hint.unplayed}
-        return await self.read({hint.item_id for hint in hints}, unplayed=unplayed)
+        told = {hint.item_id: hint for hint in sorted(hints, key=lambda hint: (hint.unplayed, hint.at))}
+        return await self.read(told.keys(), told=told)
 
-    async def read(self, item_ids: Collection[str], *, unplayed: dict[str, datetime] | None = None, confirmed: bool = False) -> Reading:
-        """Read items by id; `unplayed` says of which the server named an unwatch, and when; `confirmed`: this is the second read (R5)."""
+    async def read(self, item_ids: Collection[str], *, told: Mapping[str, Hint] = MappingProxyType({}), confirmed: bool = False) -> Reading:
+        """Read items by id; `told` is what the server said of them; `confirmed`: this is the second read (R5)."""
         reading = Reading(self.account_id)
         at, playing = self.clock(), await self.account.server.playing()
         for observation in await self.account.server.read_items(sorted(item_ids)):
-            self._take(reading, observation, at, playing, (unplayed or {}).get(observation.item_id), confirmed=confirmed)
+            self._take(reading, observation, at, playing, told.get(observation.item_id), confirmed=confirmed)
         return reading
 
     def take(self, observations: Iterable[Observation], playing: frozenset[str]) -> Reading:
@@ -72,7 +74,7 @@ class Reader:
         observation: Observation,
         at: datetime,
         playing: frozenset[str],
-        unplayed_at: datetime | None = None,
+        hint: Hint | None = None,
         *,
         confirmed: bool = False,
     ) -> None:
@@ -81,12 +83,14 @@ class Reader:
             return
         reading.count += 1
         reading.seen.add(observation.item_id)
+        observation, unplayed_at = heard(observation, self.account.policy), hint.at if hint and hint.unplayed else None
         if unplayed_at is None and self.baseline.is_settled(replica_id, observation):
             return
         if not attach(self.baseline, self.account_id, observation):
             reading.unmatched.add(Nameless(observation.item_id, observation.library, observation.parts[0].media))
             return
-        sighting = Sighting(observation.state, at, observation.runtime, observation.item_id in playing, unplayed_at, confirmed)
+        told_at = hint.at if hint else None
+        sighting = Sighting(observation.state, at, observation.runtime, observation.item_id in playing, unplayed_at, confirmed, told_at)
         if unplayed_at is not None or self._may_matter(replica_id, sighting):
             reading.sightings[observation.item_id] = sighting
         elif not any(self.baseline.is_ambiguous(item) for item in self.baseline.of_replica(replica_id)):  # those are tried anew each time

@@ -16,6 +16,7 @@ class ChangeKind(StrEnum):
     WATCHED = "watched"
     UNWATCHED = "unwatched"
     PROGRESS = "progress"
+    RATED = "rated"
 
 
 @dataclass(frozen=True, slots=True)

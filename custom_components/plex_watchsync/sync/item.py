@@ -40,7 +40,7 @@ class Item:
     @property
     def changed_at(self) -> datetime:
         """When the agreed state last changed."""
-        return max((register.at for register in (self.claims.view, self.claims.spot) if register), default=NEVER)
+        return max((register.at for register in (self.claims.view, self.claims.spot, self.claims.rating) if register), default=NEVER)
 
     def is_owed(self, replica_id: ReplicaId) -> bool:
         """Whether a replica does not stand for the agreed state."""

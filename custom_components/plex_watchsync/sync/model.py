@@ -35,12 +35,13 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """What a server says of a user and an item."""
+    """What a server says of a user and an item; `rating` from 0 to 10, None for an item that was not rated (M4)."""
 
     played: bool = False
     position: int = 0
     play_count: int = 0
     last_played: datetime | None = None
+    rating: float | None = None
 
 
 UNWATCHED = WatchState()

@@ -8,7 +8,10 @@ from enum import StrEnum
 from .item import Item, Replica
 from .model import ReplicaId, WatchState
 from .policy import AccountPolicy, Policy
+from .rating import alike, expected
 from .reconcile import has_position, shows, tells_date, usable_position
+
+HIGHEST_RATING = 10.0
 
 
 class WriteKind(StrEnum):
@@ -17,6 +20,7 @@ class WriteKind(StrEnum):
     MARK_WATCHED = "mark_watched"
     MARK_UNWATCHED = "mark_unwatched"
     SET_POSITION = "set_position"
+    RATE = "rate"
     SET_DATE = "set_date"
 
 
@@ -38,20 +42,21 @@ class Operation:
 def plan(items: Sequence[Item], replica_id: ReplicaId, policy: Policy) -> Operation | None:
     """Return the write that a replica is owed, if any; `items` are all that its file holds (I5)."""
     account = policy.accounts.get(replica_id.account)
-    wanted = _wanted(items, replica_id)
-    if account is None or not account.direction.exports or wanted is None:
+    if account is None or not account.direction.exports or not items or replica_id not in items[0].replicas:
         return None
     replicas = [item.replicas[replica_id] for item in items]
-    if all(replica.revision == item.revision for replica, item in zip(replicas, items, strict=True)):
-        return None
     shown = replicas[0].reading or WatchState()
+    wanted = _wanted(items, shown, account)
+    if wanted is None or all(replica.revision == item.revision for replica, item in zip(replicas, items, strict=True)):
+        return None
     kind = _kind(replicas[0], wanted, account, policy)
     if kind is None:
         return None
     kept = shown.position if kind is WriteKind.MARK_WATCHED and shown.position and not usable_position(shown.position, None, policy) else wanted.position
     revisions = {item.item_id: item.revision for item in items}
     record = replace(wanted, position=kept if has_position(replicas[0], account) else 0, play_count=_count(wanted, shown))
-    return Operation(replica_id, kind, record, shown, revisions, f"agreed: {'watched' if wanted.played else 'unwatched'}")
+    agreed = "rated" if kind is WriteKind.RATE else "watched" if wanted.played else "unwatched"
+    return Operation(replica_id, kind, record, shown, revisions, f"agreed: {agreed}")
 
 
 def is_done(operation: Operation, reading: WatchState, policy: Policy, *, position: bool = True) -> bool:
@@ -60,10 +65,11 @@ def is_done(operation: Operation, reading: WatchState, policy: Policy, *, positi
 
 
 def cleaned(wanted: WatchState, runtime: int | None, now: datetime) -> WatchState:
-    """Cut what no server checks: positions outside of the run time, dates in the future (W8)."""
+    """Cut what no server checks: positions outside of the run time, dates in the future, ratings off the scale (W8)."""
     position = max(0, wanted.position if runtime is None else min(wanted.position, runtime))
     last_played = wanted.last_played and min(wanted.last_played, now)
-    return replace(wanted, position=position, last_played=last_played)
+    rating = wanted.rating if wanted.rating is None else min(max(wanted.rating, 0.0), HIGHEST_RATING)
+    return replace(wanted, position=position, last_played=last_played, rating=rating)
 
 
 def acknowledge(item: Item, replica_id: ReplicaId, reading: WatchState, revision: int, at: datetime) -> Item:
@@ -72,10 +78,10 @@ def acknowledge(item: Item, replica_id: ReplicaId, reading: WatchState, revision
     return item.with_replica(replica_id, replica)
 
 
-def _wanted(items: Sequence[Item], replica_id: ReplicaId) -> WatchState | None:
+def _wanted(items: Sequence[Item], shown: WatchState, account: AccountPolicy) -> WatchState | None:
     """Return the state that all the file's items agree on (I5), None where they don't or nothing was ever agreed."""
-    states = [item.claims.state for item in items if item.revision]
-    if not states or len(states) < len(items) or len({state.played for state in states}) > 1 or replica_id not in items[0].replicas:
+    states = [expected(item.claims, shown, account) for item in items if item.revision]
+    if len(states) < len(items) or len({state.played for state in states}) > 1:
         return None
     return max(states, key=lambda state: (state.last_played is not None, state.last_played))
 
@@ -84,8 +90,10 @@ def _kind(replica: Replica, wanted: WatchState, account: AccountPolicy, policy: 
     shown = replica.reading or WatchState()
     if wanted.played != shown.played:
         return WriteKind.MARK_WATCHED if wanted.played else WriteKind.MARK_UNWATCHED
-    if not shows(shown, wanted, policy, position=has_position(replica, account)):
+    if not shows(shown, wanted, policy, position=has_position(replica, account), rating=False):
         return WriteKind.SET_POSITION
+    if not alike(shown.rating, wanted.rating):
+        return WriteKind.RATE
     return WriteKind.SET_DATE if tells_date(replica, wanted, account) else None
 
 

@@ -35,10 +35,12 @@ class Traits:
     """What a kind of server does with a watch state.
 
     `writes_date`: takes the date of a view (W4). `unplayed_alone_counts`: unplayed with count and date untouched is somebody's deliberate act (R5).
+    `thumbs`: knows no ratings but a thumb up or down, which other writes may sweep away (M4).
     """
 
     writes_date: bool = True
     unplayed_alone_counts: bool = False
+    thumbs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class AccountPolicy:
     initial_sync: InitialSync = InitialSync.MERGE
     first_sync: bool = False
     sync_position: bool = True
+    sync_ratings: bool = True
 
 
 @dataclass(frozen=True, slots=True)

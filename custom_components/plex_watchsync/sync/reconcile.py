@@ -11,6 +11,7 @@ from .item import Item, Replica
 from .merge import NEVER, NO_CLAIMS, Claims, Spot, View, merge
 from .model import ReplicaId, WatchState
 from .policy import AccountPolicy, InitialSync, Policy
+from .rating import alike, expected, rated
 
 DATE_TOLERANCE = timedelta(minutes=2)
 """Servers cut and round dates; two views of one title lie further apart."""
@@ -23,7 +24,7 @@ class Sighting:
     """One replica's reading with the evidence around it.
 
     `at`: when the read began; `playing`: a session is on it; `unplayed_at`: the server's explicit word that a person marked it unwatched, and when;
-    `confirmed`: a second read said the same.
+    `confirmed`: a second read said the same; `told_at`: when the act was of which the server told, if it did.
     """
 
     state: WatchState
@@ -32,14 +33,16 @@ class Sighting:
     playing: bool = False
     unplayed_at: datetime | None = None
     confirmed: bool = False
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a reading means.
 
-    `claims`: the change it makes, if any; `reason`: the rule; `doubtful`: a second read is needed before anything follows (R5); `settled`: the replica
-    stands for the agreed state although it may show another position; `first`: the replica was never seen before.
+    `claims`: the change it makes, if any; `reason`: the rule; `doubtful`: a second read is needed before anything follows (R5); `unchanged`: it shows
+    what was acknowledged, but for the rating; `settled`: the replica stands for the agreed state although it may show another position; `first`: the
+    replica was never seen before.
     """
 
     reason: str
@@ -69,10 +72,10 @@ def usable_position(position: int, runtime: int | None, policy: Policy) -> int:
     return 0 if position < policy.position_min_seconds or too_late else position
 
 
-def shows(state: WatchState, wanted: WatchState, policy: Policy, *, position: bool = True) -> bool:
+def shows(state: WatchState, wanted: WatchState, policy: Policy, *, position: bool = True, rating: bool = True) -> bool:
     """Whether two states look the same to a person: tolerance belongs here, never into the order (M1); counts and dates don't."""
     near = abs(state.position - wanted.position) <= policy.position_tolerance_seconds
-    return state.played == wanted.played and (near or not position)
+    return state.played == wanted.played and (near or not position) and (not rating or alike(state.rating, wanted.rating))
 
 
 def has_position(replica: Replica, account: AccountPolicy) -> bool:
@@ -91,7 +94,7 @@ def tells_date(replica: Replica, wanted: WatchState, account: AccountPolicy) -> 
 def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Outcome:
     """Find what each reading means, join it with the agreed state, and acknowledge the readings."""
     item = _overruled(item, sightings, policy)
-    findings = {replica_id: find(item, replica_id, seen, policy) for replica_id, seen in sightings.items()}
+    findings = {replica_id: _with_rating(find(item, replica_id, seen, policy), item, replica_id, seen, policy) for replica_id, seen in sightings.items()}
     claims = item.claims
     for finding in findings.values():
         claims = merge(claims, finding.claims)
@@ -125,6 +128,18 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     if shown.played and (not known.played or _is_view_anew(item, shown, known, account)):  # watched, or watched once more (R1)
         return Finding("R1 watched", _watched(item, replica, seen))
     return _moved(item, replica, seen, account, policy)
+
+
+def _with_rating(finding: Finding, item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> Finding:
+    """Add what the reading says of the rating (M4): dated by the server's word, else by the last read that did not show it."""
+    replica = item.replicas[replica_id]
+    earliest = replica.at or NEVER
+    at = _after_agreed(min(max(seen.told_at or earliest, earliest), seen.at), item, replica)
+    rating = rated(item, replica, seen.state, policy.accounts[replica_id.account], at)
+    if rating is None or finding.doubtful:
+        return finding
+    reason = "M4 rated" if finding.unchanged else finding.reason
+    return replace(finding, claims=replace(finding.claims, rating=rating), reason=reason)
 
 
 def _first_sight(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
@@ -202,15 +217,14 @@ def _position(replica: Replica, seen: Sighting, account: AccountPolicy, policy: 
 
 def _same(shown: WatchState, known: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
     """Whether nothing happened that matters since the acknowledged reading."""
-    return (
-        shows(shown, known, policy, position=has_position(replica, account)) and shown.last_played == known.last_played and shown.play_count == known.play_count
-    )
+    same_view = shows(shown, known, policy, position=has_position(replica, account), rating=False)
+    return same_view and shown.last_played == known.last_played and shown.play_count == known.play_count
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
     """Whether an owed replica shows the agreed state by itself; where dates are written, a later date is a person's act."""
     later = account.traits.writes_date and shown.played and _is_later_view(shown, item)
-    return shows(shown, _agreed(item), policy, position=has_position(replica, account)) and not later
+    return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
 
 
 def _is_view_anew(item: Item, shown: WatchState, known: WatchState, account: AccountPolicy) -> bool:
@@ -233,18 +247,19 @@ def _is_news(item: Item, claims: Claims, findings: Mapping[ReplicaId, Finding], 
     known = any(finding.claims.view == claims.view != item.claims.view and not finding.first for finding in findings.values())
     if item.claims == NO_CLAIMS:
         return claims != NO_CLAIMS
-    return known or not shows(claims.state, _agreed(item), policy)
+    return known or claims.state.rating != _agreed(item).rating or not shows(claims.state, _agreed(item), policy)
 
 
 def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Finding, policy: Policy, *, moved: bool) -> Replica:
     """Keep the reading, and say whether the replica stands for the agreed state; a position that others `moved` is news to all."""
     replica, account = item.replicas[replica_id], policy.accounts[replica_id.account]
-    reading = replica.reading if finding.unchanged and replica.reading else seen.state
+    reading = replace(replica.reading, rating=seen.state.rating) if finding.unchanged and replica.reading else seen.state
+    unchanged = finding.unchanged and reading == replica.reading
     position = has_position(replica, account) and (moved or not finding.settled)
-    if item.revision and (shows(reading, _agreed(item), policy, position=position) or (finding.first and finding.settled)):
+    if item.revision and (shows(reading, expected(item.claims, reading, account), policy, position=position) or (finding.first and finding.settled)):
         stands = replica.revision if finding.unchanged and replica.revision else item.revision
     else:
-        stands = replica.revision if finding.unchanged else 0
+        stands = replica.revision if unchanged else 0
     at = replica.at if finding.unchanged and replica.at and replica.at >= item.changed_at else seen.at
     return replace(replica, reading=reading, revision=stands, at=at, missing=0)
 
@@ -254,7 +269,7 @@ def _settled(item: Item, replica_id: ReplicaId, replica: Replica, policy: Policy
     account = policy.accounts.get(replica_id.account)
     if account is None or replica.reading is None or replica.revision == item.revision:
         return replica
-    in_step = shows(replica.reading, _agreed(item), policy, position=has_position(replica, account))
+    in_step = shows(replica.reading, expected(item.claims, replica.reading, account), policy, position=has_position(replica, account))
     return replace(replica, revision=item.revision) if in_step and not tells_date(replica, _agreed(item), account) else replica
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .item import Item, Replica
-from .merge import Claims, Spot, View
+from .merge import Claims, Rating, Spot, View
 from .model import Media, MediaKind, ReplicaId, WatchState
 
 type Row = Any  # nested lists of texts, numbers, flags and None
@@ -16,7 +16,7 @@ type Row = Any  # nested lists of texts, numbers, flags and None
 def row_of(item: Item) -> Row:
     """Flatten an item."""
     keys = sorted(item.keys)
-    media, view, spot = item.media, item.claims.view, item.claims.spot
+    media, view, spot, rating = item.media, item.claims.view, item.claims.spot, item.claims.rating
     return [
         item.item_id,
         [media.kind.value, media.title, media.year, media.show, media.season, media.episode],
@@ -25,6 +25,7 @@ def row_of(item: Item) -> Row:
         spot and [_time(spot.at), spot.position],
         item.revision,
         [[*known, _indices(replica.keys, item.keys, keys), *_replica_row(replica)] for known, replica in item.replicas.items()],
+        *([[_time(rating.at), rating.value, rating.exact]] if rating else []),
     ]
 
 
@@ -39,10 +40,11 @@ def _replica_row(replica: Replica) -> list[Any]:
 
 def item_of(row: Row) -> Item:
     """Read a flattened item; raises LookupError, TypeError or ValueError when it is none."""
-    item_id, media, keys, view, spot, revision, replicas = row
+    item_id, media, keys, view, spot, revision, replicas, *rated = row  # rows from before there were ratings end here
     claims = Claims(
         view and View(_moment(view[0]), view[1], _date(view[2]), view[3]),
         spot and Spot(_moment(spot[0]), spot[1]),
+        Rating(_moment(rated[0][0]), rated[0][1], rated[0][2]) if rated else None,
     )
     everything = frozenset(keys)
     known = {ReplicaId(one[0], one[1]): _replica(one, keys, everything) for one in replicas}
@@ -58,12 +60,13 @@ def _replica(row: Row, keys: list[str], everything: frozenset[str]) -> Replica:
 
 def state_row(state: WatchState) -> list[Any]:
     """Flatten a watch state."""
-    return [state.played, state.position, state.play_count, _time(state.last_played)]
+    row = [state.played, state.position, state.play_count, _time(state.last_played)]
+    return row if state.rating is None else [*row, state.rating]
 
 
 def state_of(row: Row) -> WatchState:
     """Read a flattened watch state."""
-    return WatchState(row[0], row[1], row[2], _date(row[3]))
+    return WatchState(row[0], row[1], row[2], _date(row[3]), row[4] if len(row) > 4 else None)
 
 
 def _time(at: datetime | None) -> float | None:

@@ -7,6 +7,7 @@ from ...ports import AuthFailed, Forbidden, ServerKind, ServerUser, UnexpectedAn
 from ...sync.model import WatchState
 from ...sync.plan import cleaned
 from ...sync.policy import Traits
+from ...sync.rating import LIKED_FROM, alike
 from ...sync.reconcile import DATE_TOLERANCE
 from . import wire
 from .client import MediaBrowserServer
@@ -29,7 +30,7 @@ class EmbyServer(MediaBrowserServer):
     """An Emby server; `user_id` of the connection names the user, for a token does not reveal its own (4.9.5: /Users/Me is a 500)."""
 
     kind: ClassVar = ServerKind.EMBY
-    traits: ClassVar = Traits(writes_date=True, unplayed_alone_counts=False)
+    traits: ClassVar = Traits(writes_date=True, unplayed_alone_counts=False, thumbs=True)
     prefix: ClassVar = "/emby"
     page_size = 1000
 
@@ -77,6 +78,16 @@ class EmbyServer(MediaBrowserServer):
         if position != record.position:
             body = _record(item["UserData"], record, times)
             await self._http.json("POST", f"/emby/Users/{user}/Items/{item_id}/UserData", body=body)
+        if not alike(record.rating, shown.rating):
+            await self._rate(user, item_id, record.rating)
+
+    async def _rate(self, user: str, item_id: str, rating: float | None) -> None:
+        """Put a thumb up or down, or take it away: Emby has no route for a number (server-apis §4.3)."""
+        path = f"/emby/Users/{user}/Items/{item_id}/Rating"
+        if rating is None:
+            await self._http.json("DELETE", path)
+        else:
+            await self._http.json("POST", path, params={"Likes": str(rating >= LIKED_FROM).lower()})
 
     async def _mark(self, user: str, item_id: str, record: WatchState, shown: WatchState, times: Times) -> bool:
         """Mark the item played with its date, or unplayed, if it does not show that; return whether it did."""
@@ -105,5 +116,6 @@ def _record(kept: wire.UserData, record: WatchState, times: Times) -> dict[str, 
         "PlaybackPositionTicks": record.position * TICKS,
         "PlayCount": record.play_count,
         "IsFavorite": kept.get("IsFavorite", False),
+        **{name: kept[name] for name in ("Rating", "Likes") if kept.get(name) is not None},
     }
     return body | ({"LastPlayedDate": f"{times.write(record.last_played):%Y-%m-%dT%H:%M:%SZ}"} if record.last_played else {})

@@ -27,7 +27,7 @@ _EMBY_PLAYBACK = {
     "playback.unpause": Playback.RESUMED,
     "playback.stop": Playback.STOPPED,
 }
-_EMBY_CHANGES = frozenset({"playback.pause", "playback.stop", "item.markplayed", "item.markunplayed", "library.new"})
+_EMBY_CHANGES = frozenset({"playback.pause", "playback.stop", "item.markplayed", "item.markunplayed", "item.rate", "library.new"})
 JELLYFIN_EVENTS = ("ItemAdded", "PlaybackStart", "PlaybackStop", "UserDataSaved")
 EMBY_EVENTS = tuple(sorted({*_EMBY_PLAYBACK, *_EMBY_CHANGES}))
 """What the senders tell us, by their own names; PlaybackProgress, which comes every second, is none of it (pitfall 48)."""

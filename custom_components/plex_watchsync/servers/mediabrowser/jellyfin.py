@@ -75,18 +75,21 @@ class JellyfinServer(MediaBrowserServer):
         """Write the four fields together: a part would be laid over a record that may be stale (W7, pitfall 38).
 
         By UserData, since a mark by an administrator's token would turn its session into the user's (pitfall 49); only DELETE takes
-        a date away.
+        a date or a rating away. The rating goes first: what its route lays over a stale record is written right by what follows.
         """
         user, times = {"userId": await self._user()}, self._times()
         record = cleaned(wanted, self._runtimes.get(item_id), times.now)
+        if record.rating is None and shown.rating is not None:
+            await self._http.json("DELETE", f"/UserItems/{item_id}/Rating", params=user)
         if not record.played and record.last_played is None and shown.last_played is not None:
             await self._http.json("DELETE", f"/UserPlayedItems/{item_id}", params=user)
-            if not record.position:
+            if not record.position and record.rating == shown.rating:
                 return
         body = {
             "Played": record.played,
             "PlayCount": record.play_count,
             "LastPlayedDate": record.last_played and f"{times.write(record.last_played):%Y-%m-%dT%H:%M:%SZ}",
             "PlaybackPositionTicks": record.position * TICKS,
+            **({} if record.rating is None else {"Rating": record.rating}),
         }
         await self._http.json("POST", f"/UserItems/{item_id}/UserData", params=user, body=body)

@@ -8,6 +8,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from ...ports import Library, ServerIdentity, ServerKind, ServerTooOld, ServerUnavailable, ServerUser, UnexpectedAnswer
 from ...sync.identity import episode_keys, external_id, movie_keys
 from ...sync.model import Media, MediaKind, Observation, Part, WatchState
+from ...sync.rating import DISLIKE, LIKE
 from . import wire
 
 TICKS = 10_000_000
@@ -159,8 +160,16 @@ def observation(item: wire.Item, library: str, shows: Mapping[str, frozenset[str
 
 def watch_state(data: wire.UserData, times: Times) -> WatchState:
     """Read a record; its own ItemId is left alone, being all zeros on Jellyfin 10.10 (server-apis §3.2)."""
-    last_played = times.read(data.get("LastPlayedDate"))
-    return WatchState(bool(data["Played"]), seconds(data.get("PlaybackPositionTicks")), max(0, data.get("PlayCount") or 0), last_played)
+    last_played, count = times.read(data.get("LastPlayedDate")), max(0, data.get("PlayCount") or 0)
+    return WatchState(bool(data["Played"]), seconds(data.get("PlaybackPositionTicks")), count, last_played, _rating(data))
+
+
+def _rating(data: wire.UserData) -> float | None:
+    """Return the rating; a thumb is one as well, the same field on Jellyfin, and on Emby nobody recorded which of the two shows it (server-apis §4.2)."""
+    rating, likes = data.get("Rating"), data.get("Likes")
+    if rating is not None:
+        return float(rating)
+    return None if likes is None else LIKE if likes else DISLIKE
 
 
 def _parts(item: wire.Item, shows: Mapping[str, frozenset[str]]) -> Iterator[Part]:

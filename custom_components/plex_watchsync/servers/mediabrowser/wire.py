@@ -11,6 +11,8 @@ class UserData(TypedDict, total=False):
     PlayCount: int
     LastPlayedDate: str | None
     IsFavorite: bool
+    Rating: float | None
+    Likes: bool | None
 
 
 class Item(TypedDict, total=False):

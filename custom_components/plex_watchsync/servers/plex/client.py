@@ -27,6 +27,7 @@ ROWS_PER_TURN = 250
 MOVIES, SHOWS, EPISODES = "1", "2", "4"  # Plex's numbers of what can be listed
 FOLDERS = frozenset({"show", "season"})
 UNREAD = "Media,Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,Collection,Field"  # six of seven bytes of a row
+NO_RATING = -1.0  # takes a rating back (server-apis §4.1)
 ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched (server-apis §4.1)
 
 
@@ -149,6 +150,9 @@ class PlexServer:
             position = 0
         if wanted.position and wanted.position != position:
             await self._set_position(item_id, wanted)
+        if wanted.rating != shown.rating:
+            rating = NO_RATING if wanted.rating is None else wanted.rating
+            await self._http.ask("PUT", "/:/rate", params={"identifier": AGENT, "key": item_id, "rating": f"{rating:g}"})
 
     async def _mark(self, how: str, item_id: str) -> None:
         await self._http.ask("PUT", f"/:/{how}", params={"identifier": AGENT, "key": item_id})

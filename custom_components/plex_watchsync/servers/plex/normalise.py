@@ -67,8 +67,9 @@ def is_rating_key(text: str) -> bool:
 
 def watch_state(row: wire.Row, times: Times) -> WatchState:
     """Read a record; a date alone is no view: partial plays set it too (server-apis 0.2)."""
-    count = int(row.get("viewCount", 0))
-    return WatchState(count > 0, int(row.get("viewOffset", 0)) // MILLISECONDS, count, times.read(row.get("lastViewedAt")))
+    count, rating = int(row.get("viewCount", 0)), row.get("userRating")
+    position = int(row.get("viewOffset", 0)) // MILLISECONDS
+    return WatchState(count > 0, position, count, times.read(row.get("lastViewedAt")), None if rating is None else float(rating))
 
 
 def observation(row: wire.Row, library: str, shows: Shows, times: Times) -> Observation:

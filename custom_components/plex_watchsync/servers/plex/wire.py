@@ -41,6 +41,7 @@ class Row(TypedDict, total=False):
     viewCount: int
     viewOffset: int
     lastViewedAt: int
+    userRating: float
     Guid: list[GuidTag]
     User: UserTag
     Player: PlayerTag
