@@ -183,7 +183,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
         lines = [f"- **{name}**: {' / '.join(_counted(one).values())}" for name, one in sorted(by_server.items())]
         found = {
             "found": str(sum(counts.read for counts in report.counts.values())),
-            "news": str(len(report.changes)),
+            "news": str(len({change.item_id for change in report.changes})),
         }
         return {"server": server, **found, **_counted(kinds), "servers": "\n".join(lines) or "-"}
 

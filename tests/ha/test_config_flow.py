@@ -137,13 +137,15 @@ async def test_the_preview_counts(house: House) -> None:
     plex, emby = house.places["plex"], house.places["emby"]
     plex.simulator.stock("anna", OTHER.key, played=True, count=1)
     emby.simulator.stock("anna", FILM.key, played=True, count=1)
+    await plex.simulator.rate_title("anna", FILM.key, 8)
     first = await house.to_preview("plex")
-    assert _numbers(first) == {"found": str(len(TITLES)), "news": "1", "watched": "0", "unwatched": "0", "moved": "0", "servers": "-"}
+    counts = {"found": str(len(TITLES)), "watched": "0", "unwatched": "0", "moved": "0", "rated": "0"}
+    assert _numbers(first) == {**counts, "news": "2", "servers": "-"}
     await house.fill(first)
     await house.settle()
     second = await house.to_preview("emby")
-    lines = "- **Cellar**: 1 / 0 / 0\n- **Study**: 1 / 0 / 0"
-    assert _numbers(second) == {"found": str(len(TITLES)), "news": "1", "watched": "2", "unwatched": "0", "moved": "0", "servers": lines}
+    lines = "- **Cellar**: 1 / 0 / 0 / 1\n- **Study**: 1 / 0 / 0 / 0"
+    assert _numbers(second) == {**counts, "news": "1", "watched": "2", "rated": "1", "servers": lines}
     assert (plex.shown(FILM).played, emby.shown(OTHER).played) == (False, False)
 
 
