@@ -58,8 +58,13 @@ class Items:
         for item in items:
             for one in (item, _above(item)):
                 if one.item_id not in found:
-                    found[one.item_id] = self.user_data(one, user) | {"ItemId": one.item_id}
+                    found[one.item_id] = self._in_frame(one, user)
         return list(found.values())
+
+    def _in_frame(self, item: Item, user: User) -> Json:
+        if item.is_folder:
+            return self.user_data(item, user) | {"ItemId": item.item_id}
+        return dto(self._records.frame(user.user_id, item), item, provider_key(item), zero_ids=False)
 
     def _sources(self, item: Item) -> list[Json]:
         return [
@@ -79,8 +84,8 @@ def wanted_fields(query: Mapping[str, str]) -> frozenset[str]:
 
 
 def _above(item: Item) -> Item:
-    """Return an episode's season, or the folder on the disk that a film lies in."""
-    parent = item.parent or item
+    """Return an episode's season, a version's film, or the folder on the disk that a film or series lies in."""
+    parent = item.primary or item.parent or item
     if parent.kind != "CollectionFolder":
         return parent
     path = f"{ROOT}/{parent.name}"

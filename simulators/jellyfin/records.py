@@ -19,6 +19,7 @@ class Records:
         self._records: dict[tuple[str, str], Record] = {}
         self._cached: dict[tuple[str, str], Record] = {}
         self._stale: dict[tuple[str, str], Record] = {}
+        self._alone: set[tuple[str, str]] = set()
         self.read_only = False
 
     def stored(self, user: str, item: Item) -> Record:
@@ -40,6 +41,8 @@ class Records:
         if self.read_only:
             return replace(self.single(user, item))
         stale = self._stale.pop((user, item.item_id), None)
+        if self._leaves_stale:
+            self._alone.add((user, item.item_id))
         return self._keep(user, item, stale or self.of(user, item))
 
     def edit_by_folder(self, user: str, item: Item) -> Record:
@@ -50,22 +53,28 @@ class Records:
             self._stale.setdefault((user, item.item_id), replace(self.of(user, item)))
         return self._keep(user, item, self.of(user, item))
 
-    def share(self, user: str, item: Item) -> None:
-        """Let the other versions of a film follow a mark: they take over whether it was played, the first one its date too.
+    def frame(self, user: str, item: Item) -> Record:
+        """Return the record that a frame shows: on 12.0, of what was once written by itself, the old one (recorded; a frame is a hint)."""
+        return self.single(user, item) if (user, item.item_id) in self._alone else self.of(user, item)
+
+    def share(self, user: str, item: Item) -> list[Item]:
+        """Let the other versions of a film follow and return them: they take over whether it was played, the first one its date too.
 
         What an unmark of another version does to the first is not recorded; taken to be the same.
         """
-        marked = self.of(user, item)
-        for other in item.others() if self._shares else ():
+        marked, others = self.of(user, item), item.others() if self._shares else []
+        for other in others:
             record = self.edit(user, other)
             record.played = marked.played
             if other.primary is None:
                 record.date = marked.date
+        return others
 
     def restart(self) -> None:
         """Forget what was cached: copies that share a record show the last write again (pitfall 51), single reads are true."""
         self._cached.clear()
         self._stale.clear()
+        self._alone.clear()
 
     def forget(self, item: Item) -> None:
         """Let go of an item whose file is gone; what is stored under a provider's id stays (server-apis §4.2)."""

@@ -1,7 +1,7 @@
 """The Jellyfin server as a whole: what people do at it, and what it tells of that."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, override
 
@@ -15,6 +15,7 @@ from .items import Items
 from .library import TICKS, Item, Library
 from .playback import Session, Sessions
 from .records import Records
+from .userdata import Record
 from .webhook import Sender, WebhookPlugin, about_item, about_playback, about_record, about_server
 from .websocket import Sockets
 
@@ -110,8 +111,8 @@ class JellyfinSimulator(Simulator):
         for video in item.videos():
             record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
             record.mark(self.now(), date)
-        self.records.share(user.user_id, item)
-        self._saved(user, item, "TogglePlayed")
+        self._shared(user, item)
+        self._saved(user, item.videos(), "TogglePlayed")
 
     def unmark(self, user: User, item: Item) -> None:
         """Take the views of a video, or of all videos of a folder, away."""
@@ -119,15 +120,15 @@ class JellyfinSimulator(Simulator):
         for video in item.videos():
             record = self.records.edit_by_folder(user.user_id, video) if item.is_folder else self.records.edit(user.user_id, video)
             record.unmark()
-        self.records.share(user.user_id, item)
-        self._saved(user, item, "TogglePlayed")
+        self._shared(user, item)
+        self._saved(user, item.videos(), "TogglePlayed")
 
     def write(self, user: User, item: Item, body: Json) -> None:
-        """Lay a body over the record; on a series it changes neither its videos nor what it shows."""
+        """Lay a body over the record; on a series it changes neither its videos nor what it shows, but is told."""
         self._heed_faults()
         if not item.is_folder:
             self.records.edit(user.user_id, item).lay_over(body)
-            self._saved(user, item, "UpdateUserData")
+        self._saved(user, [item], "UpdateUserData")
 
     def rate(self, user: User, item: Item, body: Json) -> None:
         """Take a thumb, a heart or their withdrawal: `Likes` None takes the rating away."""
@@ -136,7 +137,7 @@ class JellyfinSimulator(Simulator):
         record.lay_over(body)
         if "Likes" in body and body["Likes"] is None:
             record.rating = None
-        self._saved(user, item, "UpdateUserRating")
+        self._saved(user, [item], "UpdateUserRating")
 
     @override
     async def rate_title(self, user: str, key: str, rating: float | None) -> None:
@@ -152,7 +153,7 @@ class JellyfinSimulator(Simulator):
         self._heed_faults()
         session.user, session.item, session.source, session.ticks, session.paused = user, item, source or item.item_id, 0, False
         self.records.edit(user.user_id, item).start(self.now(), keeps_played=self.numbers >= (12,))
-        self._saved(user, item, "PlaybackStart")
+        self._saved(user, [item], "PlaybackStart")
         self._played("PlaybackStart", session, user, item)
 
     def progress(self, session: Session, ticks: int | None, *, paused: bool) -> None:
@@ -162,7 +163,7 @@ class JellyfinSimulator(Simulator):
             return
         session.ticks, session.paused = session.ticks if ticks is None else ticks, paused
         self.records.edit(session.user.user_id, session.item).report(session.ticks, session.item)
-        self._saved(session.user, session.item, "PlaybackProgress")
+        self._saved(session.user, [session.item], "PlaybackProgress")
         self._played("PlaybackProgress", session, session.user, session.item)
 
     def stop(self, session: Session, user: User, item: Item, ticks: int | None) -> None:
@@ -170,7 +171,9 @@ class JellyfinSimulator(Simulator):
         self._heed_faults()
         completed = self.records.edit(user.user_id, item).stop(ticks, item)
         session.ticks = session.ticks if ticks is None else ticks
-        self._saved(user, item, "PlaybackFinished")
+        if self.records.of(user.user_id, item).played:
+            self._shared(user, item)
+        self._saved(user, [item], "PlaybackFinished")
         self._played("PlaybackStop", session, user, item, PlayedToCompletion=completed)
         session.item, session.ticks = None, 0
 
@@ -205,13 +208,18 @@ class JellyfinSimulator(Simulator):
     def _heed_faults(self) -> None:
         self.records.read_only = self.faults.read_only
 
-    def _saved(self, user: User, item: Item, reason: str) -> None:
-        """Tell that records were saved: one message for each video."""
+    def _shared(self, user: User, item: Item) -> None:
+        """Let other versions follow; that the plugin stays silent about them is not recorded."""
+        self.sockets.changed(user, self.records.share(user.user_id, item))
+
+    def _saved(self, user: User, items: Iterable[Item], reason: str) -> None:
+        """Tell that records were saved: one message for each."""
+        saved = list(items)
         if reason != "PlaybackProgress":
-            self.sockets.changed(user, item.videos())
-        for video in item.videos():
-            record = self.records.of(user.user_id, video)
-            self._send("UserDataSaved", {**about_item(video, self.now()), **about_record(record, reason, user)})
+            self.sockets.changed(user, saved)
+        for item in saved:
+            record = Record() if item.is_folder else self.records.of(user.user_id, item)
+            self._send("UserDataSaved", {**about_item(item, self.now()), **about_record(record, reason, user)})
 
     def _played(self, kind: str, session: Session, user: User, item: Item, *, automated: bool = False, **more: bool) -> None:
         self.sockets.playing_changed()

@@ -52,7 +52,7 @@ KINDS = (
 
 SERVICES = ("DiscordOptions", "GenericOptions", "GenericFormOptions", "GotifyOptions", "PushbulletOptions", "PushoverOptions", "SlackOptions")
 SWITCHES = ("EnableMovies", "EnableEpisodes", "EnableSeries", "EnableSeasons", "EnableAlbums", "EnableSongs", "EnableVideos")
-SWITCH_OF = {"Movie": "EnableMovies", "Episode": "EnableEpisodes"}
+SWITCH_OF = {"Movie": "EnableMovies", "Episode": "EnableEpisodes", "Series": "EnableSeries", "Season": "EnableSeasons"}
 _DASHED = ("ItemId", "SeriesId", "SeasonId", "UserId")
 
 

@@ -75,7 +75,8 @@ class Sockets:
 
     def changed(self, user: User, items: Iterable[Item]) -> None:
         """Note changed records; their user hears of them once the server has been silent for a while, nobody who comes later."""
-        if not self._listeners:
+        items = list(items)
+        if not self._listeners or not items:
             return
         self._changed.setdefault(user.user_id, (user, {}))[1].update((item.item_id, item) for item in items)
         self._later("changed", self.delay, self._push_changes)
@@ -97,6 +98,12 @@ class Sockets:
         """Let the sockets of a device go: a log-in or log-out ended its sessions."""
         for listener in [one for one in self._listeners if one.caller.device.device_id == device_id]:
             await listener.socket.close()
+
+    async def flush(self) -> None:
+        """Push at once what waits for silence."""
+        if "changed" in self._timers:
+            self._timers["changed"].cancel()
+        await self._push_changes()
 
     async def say(self, text: str) -> None:
         """Send everybody a text that may be anything."""
