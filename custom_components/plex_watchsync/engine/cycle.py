@@ -25,7 +25,10 @@ LISTINGS_UNTIL_FORGOTTEN = 2  # G4
 
 @dataclass(slots=True)
 class Cycle:
-    """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6)."""
+    """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
+
+    `sent` tells what may show at a replica because it was written and not read back; `read` are the replicas that were read since.
+    """
 
     viewer: str
     run: Run
@@ -35,6 +38,8 @@ class Cycle:
     clock: Callable[[], datetime]
     journal: Journal
     report: Report
+    sent: Callable[[ReplicaId], tuple[WatchState, ...]] = lambda _replica_id: ()
+    read: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
@@ -121,7 +126,8 @@ class Cycle:
                 replica_id = ReplicaId(reading.account, server_item)
                 for item in self.baseline.of_replica(replica_id):
                     if not self.baseline.is_left_alone(item) and self._may_conclude(item, replica_id, sighting):
-                        found.setdefault(item.item_id, {})[replica_id] = sighting
+                        found.setdefault(item.item_id, {})[replica_id] = replace(sighting, written=sent) if (sent := self.sent(replica_id)) else sighting
+                        self.read.add(replica_id)
         return found
 
     def _may_conclude(self, item: Item, replica_id: ReplicaId, sighting: Sighting) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
-from ..sync.baseline import Baseline
+from ..sync.baseline import Baseline, Replica
 from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
@@ -52,11 +52,15 @@ class Executor:
         return self.moved
 
     def _current(self, entries: list[Entry]) -> list[Entry]:
-        """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone."""
+        """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone.
+
+        What may have been sent before is looked at all the same: should it show, it is to be written over.
+        """
+        kept = [entry for entry in entries if self._is_current(entry) or (entry.sent and self.baseline.of_replica(entry.operation.replica))]
         for entry in entries:
-            if not self._is_current(entry):
+            if entry not in kept:
                 self.outbox.take(entry.operation.replica)
-        return [entry for entry in entries if self._is_current(entry)]
+        return kept
 
     def _is_current(self, entry: Entry) -> bool:
         replica_id, revisions = entry.operation.replica, entry.operation.revisions
@@ -69,10 +73,10 @@ class Executor:
         writable = [entry for entry in batch if self._may_write(entry, before.get(entry.operation.replica.item), playing)]
         gate = asyncio.Semaphore(WRITERS)
         written = await asyncio.gather(*(self._write(entry, before[entry.operation.replica.item], gate) for entry in writable))
-        sent = [entry for entry, done in zip(writable, written, strict=True) if done]
-        after = await self._read(sent)
-        for entry in sent:
-            self._read_back(entry, after.get(entry.operation.replica.item))
+        unsure = [(entry, done) for entry, done in zip(writable, written, strict=True) if entry.sent]
+        after = await self._read([entry for entry, _ in unsure])
+        for entry, done in unsure:
+            self._read_back(entry, after.get(entry.operation.replica.item), done=done)
 
     async def _read(self, batch: Sequence[Entry]) -> Mapping[str, Observation]:
         if not batch:
@@ -82,7 +86,7 @@ class Executor:
         return {observation.item_id: heard(observation, account) for observation in observations}
 
     def _may_write(self, entry: Entry, found: Observation | None, playing: frozenset[str]) -> bool:
-        """Decide on a fresh reading whether the write is still wanted."""
+        """Decide on a fresh reading whether the write is still wanted; if that is news, the entry stays until it has been reconciled."""
         operation = entry.operation
         if found is None:  # 404 is final; should the item return, it is a new replica (W5, R4)
             self._drop(entry, "the server has no such item")
@@ -91,23 +95,35 @@ class Executor:
             self.outbox.postpone(entry, WHILE_PLAYING)
             self.report.of(self.account).skipped += 1
             return False
+        if not self._is_current(entry):
+            if found.state == self._replica(entry).reading:
+                self.outbox.take(operation.replica)
+            else:
+                self.moved.append(found)
+            return False
         if operation.kind is not WriteKind.SET_DATE and self._shows(entry, found.state):  # somebody did the same, or a crash came before the reading back
             self._acknowledge(entry, found.state)
             return False
-        if not self.overwrite and not shows(found.state, operation.shown, self.policy):  # a person was faster
+        if not self.overwrite and not shows(found.state, operation.shown, self.policy):  # a person was faster, or an answer was lost
             self.moved.append(found)
-            self._skip(entry, "changed on the server meanwhile")
+            self.report.of(self.account).skipped += 1
+            self._note(entry, "skipped", "changed on the server meanwhile")
             return False
         return True
 
     async def _write(self, entry: Entry, found: Observation, gate: asyncio.Semaphore) -> bool:
-        """Send one write; whether it counts is seen by reading back."""
+        """Send one write; whether it counts is seen by reading back, also when its answer is lost."""
         wanted = cleaned(entry.operation.wanted, found.runtime, self.clock())
+        entry.sent = (wanted, *(known for known in entry.sent if known != wanted))
         try:
             async with gate:
                 await self.server.write(found.item_id, wanted, found.state)
         except (ItemNotFound, Forbidden) as error:
+            entry.sent = ()
             self._drop(entry, str(error))
+        except RateLimited as error:
+            entry.sent = ()
+            self._fail(entry, error, _pause(error))
         except ServerUnavailable as error:
             self._fail(entry, error, _pause(error))
         except ServerError as error:
@@ -116,16 +132,18 @@ class Executor:
             return True
         return False
 
-    def _read_back(self, entry: Entry, found: Observation | None) -> None:
+    def _read_back(self, entry: Entry, found: Observation | None, *, done: bool) -> None:
         if found is None:
             self._drop(entry, "the server has no such item")
         elif self._shows(entry, found.state) or self._is_enough(entry, found.state):
             self._acknowledge(entry, found.state)
             self.report.of(self.account).written += 1
             self._note(entry, "written", entry.operation.reason)
-        else:
+        elif done:
             entry.unshown += 1
             self._fail(entry, None, None)
+        else:
+            entry.sent = ()
 
     def _is_enough(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a server shows all that it can: some keep no short positions."""
@@ -140,9 +158,12 @@ class Executor:
         self.outbox.take(operation.replica)
 
     def _shows(self, entry: Entry, reading: WatchState) -> bool:
+        position = has_position(self._replica(entry), self.policy.accounts[self.account])
+        return is_done(entry.operation, reading, self.policy, position=position)
+
+    def _replica(self, entry: Entry) -> Replica:
         replica_id = entry.operation.replica
-        replica = self.baseline.of_replica(replica_id)[0].replicas[replica_id]
-        return is_done(entry.operation, reading, self.policy, position=has_position(replica, self.policy.accounts[self.account]))
+        return self.baseline.of_replica(replica_id)[0].replicas[replica_id]
 
     def _put_off(self, error: ServerError) -> None:
         """Let all that is due wait: the server could not be read."""
@@ -161,11 +182,6 @@ class Executor:
         self.outbox.take(entry.operation.replica)
         self.report.of(self.account).failed += 1
         self._note(entry, "dropped", reason)
-
-    def _skip(self, entry: Entry, reason: str) -> None:
-        self.outbox.take(entry.operation.replica)
-        self.report.of(self.account).skipped += 1
-        self._note(entry, "skipped", reason)
 
     def _note(self, entry: Entry, outcome: str, reason: str) -> None:
         items = self.baseline.of_replica(entry.operation.replica)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from ..ports import Documents, StoreError
-from ..sync.model import ReplicaId
+from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, WriteKind
 from ..sync.record import state_of, state_row
 from .pace import paced
@@ -20,12 +20,17 @@ _dice = Random()  # jitter keeps servers that came back together from being aske
 
 @dataclass(slots=True)
 class Entry:
-    """An operation with its history; `reads` counts the times that it was written and did not show."""
+    """An operation with its history.
+
+    `unshown` counts the times that it was written and did not show; `sent` is what went to the server, by this operation or one whose place it took, and
+    was not read back: it may show there (M3).
+    """
 
     operation: Operation
     not_before: datetime
     attempts: int = 0
     unshown: int = 0
+    sent: tuple[WatchState, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,12 +47,24 @@ class Outbox:
         """Queue a write; it takes the place of an older one for the same replica."""
         known = self.entries.get(operation.replica)
         if known is None or known.operation != operation:
-            self.entries[operation.replica] = Entry(operation, self.clock())
+            self.entries[operation.replica] = Entry(operation, self.clock(), sent=known.sent if known else ())
             self._changed = True
 
     def take(self, replica_id: ReplicaId) -> None:
         """Remove a write that is done, superseded or pointless."""
         self._changed |= self.entries.pop(replica_id, None) is not None
+
+    def sent(self, replica_id: ReplicaId) -> tuple[WatchState, ...]:
+        """Return what may show at a replica because it was sent there."""
+        entry = self.entries.get(replica_id)
+        return entry.sent if entry else ()
+
+    def read(self, replica_ids: Iterable[ReplicaId]) -> None:
+        """Forget what was sent to replicas that were read since: whether it shows is known."""
+        for replica_id in replica_ids:
+            if entry := self.entries.get(replica_id):
+                self._changed |= bool(entry.sent)
+                entry.sent = ()
 
     def postpone(self, entry: Entry, delay: timedelta | None = None) -> None:
         """Try again later: after `delay`, or twice as long as the last time."""
@@ -86,19 +103,20 @@ class Outbox:
         """Read what was left when Home Assistant stopped; raises `StoreError` when that is broken."""
         content: Any = await self.documents.load(self.name) or []
         try:
-            operations = [_operation(row) for row in content]
+            entries = [_entry(row, self.clock()) for row in content]
         except (LookupError, TypeError, ValueError) as error:
             raise StoreError(self.name) from error
-        self.entries = {operation.replica: Entry(operation, self.clock()) for operation in operations}
+        self.entries = {entry.operation.replica: entry for entry in entries}
 
     async def save(self) -> None:
         """Write the document if the outbox changed."""
         if self._changed:
             self._changed = False
-            await self.documents.save(self.name, [_row(entry.operation) async for entry in paced(tuple(self.entries.values()))])
+            await self.documents.save(self.name, [_row(entry) async for entry in paced(tuple(self.entries.values()))])
 
 
-def _row(operation: Operation) -> list[Any]:
+def _row(entry: Entry) -> list[Any]:
+    operation = entry.operation
     return [
         *operation.replica,
         operation.kind.value,
@@ -106,9 +124,12 @@ def _row(operation: Operation) -> list[Any]:
         state_row(operation.shown),
         dict(operation.revisions),
         operation.reason,
+        [state_row(state) for state in entry.sent],
     ]
 
 
-def _operation(row: list[Any]) -> Operation:
-    account, item, kind, wanted, shown, revisions, reason = row
-    return Operation(ReplicaId(account, item), WriteKind(kind), state_of(wanted), state_of(shown), revisions, reason)
+def _entry(row: list[Any], now: datetime) -> Entry:
+    """Read an entry; it may have been sent just before Home Assistant was killed."""
+    account, item, kind, wanted, shown, revisions, reason, sent = row
+    operation = Operation(ReplicaId(account, item), WriteKind(kind), state_of(wanted), state_of(shown), revisions, reason)
+    return Entry(operation, now, sent=(*(state_of(state) for state in sent), operation.wanted))

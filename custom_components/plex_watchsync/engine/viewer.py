@@ -172,7 +172,7 @@ class ViewerSync:
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
-        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report)
+        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report, self.outbox.sent)
 
     async def _plan_only(self, cycle: Cycle) -> None:
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
@@ -192,6 +192,7 @@ class ViewerSync:
             await self._save()
 
     async def _queue(self, cycle: Cycle) -> None:
+        self.outbox.read(cycle.read)
         if cycle.run.kind is RunKind.IMPORT:
             return
         async for operation in paced(await cycle.operations()):
@@ -199,7 +200,10 @@ class ViewerSync:
             self.outbox.put(operation)
 
     async def _write(self, cycle: Cycle) -> None:
-        """Drain the outbox; what a person changed meanwhile is agreed on first, and then written again."""
+        """Drain the outbox; what a person changed meanwhile is agreed on first, and then written again.
+
+        What was acknowledged goes to disk later and together: an outbox that is ahead of the baseline would, after a crash, take its own writes for acts.
+        """
         for _round in range(ROUNDS):
             moved = await self._drain(cycle)
             if not moved:
@@ -209,7 +213,6 @@ class ViewerSync:
             self._tell(cycle.report.changes[told:])
             await self._queue(cycle)
             await self._save()
-        await self.outbox.save()
 
     async def _drain(self, cycle: Cycle) -> dict[str, list[Observation]]:
         parts = {

@@ -24,7 +24,8 @@ class Sighting:
     """One replica's reading with the evidence around it.
 
     `at`: when the read began; `playing`: a session is on it; `unplayed_at`: the server's explicit word that a person marked it unwatched, and when;
-    `confirmed`: a second read said the same; `told_at`: when the act was of which the server told, if it did.
+    `confirmed`: a second read said the same; `told_at`: when the act was of which the server told, if it did; `written`: what was sent there and never read
+    back, for an answer was lost or Home Assistant was killed.
     """
 
     state: WatchState
@@ -34,6 +35,7 @@ class Sighting:
     unplayed_at: datetime | None = None
     confirmed: bool = False
     told_at: datetime | None = None
+    written: tuple[WatchState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Polic
     replicas = {**agreed.replicas}
     for replica_id, finding in findings.items():
         if not finding.doubtful:
-            replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy, moved=claims.spot != item.claims.spot)
+            moved = claims.spot != item.claims.spot or replicas[replica_id].revision != item.revision  # a position of no weight discharges no write
+            replicas[replica_id] = _acknowledged(agreed, replica_id, sightings[replica_id], finding, policy, moved=moved)
     for replica_id, replica in replicas.items():
         if replica_id not in findings or not findings[replica_id].doubtful:
             replicas[replica_id] = _settled(agreed, replica_id, replica, policy)
@@ -117,6 +120,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return _first_sight(item, replica, seen, account, policy)
     if _same(shown, known, replica, account, policy):  # nothing happened since we looked, or it was our own write (R1, M3)
         return Finding("R1 as acknowledged", unchanged=True)
+    if any(_is_written(shown, wanted, replica, account, policy) for wanted in seen.written):  # nobody's act, whatever was agreed since (M3)
+        return Finding("M3 shows what was written")
     if seen.unplayed_at is not None and not shown.played and _agreed(item).played and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
     if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # a crash after the write, or the same act again (M3)
@@ -125,7 +130,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("W1 its changes do not count")
     if not shown.played and (known.played or _agreed(item).played):  # the flag is gone: who took it?
         return _lost_flag(item, replica, seen, account, policy)
-    if shown.played and (not known.played or _is_view_anew(item, shown, known, account)):  # watched, or watched once more (R1)
+    written = replica.revision != item.revision and _agreed(item).played  # the flag may be our own, from before a crash (M3)
+    if shown.played and (not (known.played or written) or _is_view_anew(item, shown, known, account)):  # watched, or watched once more (R1)
         return Finding("R1 watched", _watched(item, replica, seen))
     return _moved(item, replica, seen, account, policy)
 
@@ -160,12 +166,13 @@ def _first_sight(item: Item, replica: Replica, seen: Sighting, account: AccountP
 def _lost_flag(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
     """Tell an unwatch from a rewatch, a mistake and a partial write (R5, pitfalls 3, 4, 37)."""
     shown, known = seen.state, replica.reading or WatchState()
-    if (spot := _position(replica, seen, account, policy)) or (shown.position and seen.playing):
+    cleared = not shown.play_count and shown.last_played is None
+    alone = shown == replace(known, played=False)
+    spot = _position(replica, seen, account, policy)
+    if not alone and (spot or (shown.position and seen.playing)):
         spots = Spot(_dated(item, replica, seen), spot) if spot else None
         return Finding("R5 watched again", Claims(spot=spots), settled=not spot)
-    cleared = not shown.play_count and shown.last_played is None
-    untouched = (shown.play_count, shown.last_played) == (known.play_count, known.last_played)
-    if not cleared and not (untouched and account.traits.unplayed_alone_counts):
+    if not cleared and not (alone and account.traits.unplayed_alone_counts):
         return Finding("R5 opened again or half a write: not an unwatch", settled=True)
     if seen.playing or not seen.confirmed:
         return Finding("R5 looks unwatched, to be read again", doubtful=True)
@@ -193,7 +200,7 @@ def _watched(item: Item, replica: Replica, seen: Sighting) -> Claims:
 
 def _unwatched(at: datetime | None, item: Item, replica: Replica) -> Claims:
     """Date an unwatch by the server's word, else by the last read that did not show it: it never beats a view that came after that read."""
-    when = _after_agreed(at or replica.at or NEVER, item, replica)
+    when = _after_agreed(at or (replica.at or NEVER) + _TICK, item, replica)
     return Claims(View(when, played=False), Spot(when, 0))
 
 
@@ -219,6 +226,13 @@ def _same(shown: WatchState, known: WatchState, replica: Replica, account: Accou
     """Whether nothing happened that matters since the acknowledged reading."""
     same_view = shows(shown, known, policy, position=has_position(replica, account), rating=False)
     return same_view and shown.last_played == known.last_played and shown.play_count == known.play_count
+
+
+def _is_written(shown: WatchState, wanted: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
+    """Whether a reading is the effect of a write; where dates are written, with the date that was."""
+    date = wanted.last_played if account.traits.writes_date else shown.last_played
+    dated = date == shown.last_played or (date is not None and shown.last_played is not None and abs(date - shown.last_played) <= DATE_TOLERANCE)
+    return dated and shows(shown, wanted, policy, position=has_position(replica, account))
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:

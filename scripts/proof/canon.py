@@ -1,0 +1,138 @@
+"""When two worlds are the same: what can still happen depends on the order of dates, not on the dates; on which revision is the last, not on its number."""
+
+import json
+import re
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from custom_components.plex_watchsync.engine.outbox import _entry
+from custom_components.plex_watchsync.engine.shards import _item
+from custom_components.plex_watchsync.sync.baseline import Item
+from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.plan import Operation
+from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
+
+from tests.engine.fakes import START
+
+from .judge import Register
+from .world import World
+
+type Plain = Any
+
+_NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
+
+
+def digest(world: World) -> bytes:
+    """Return the same bytes for worlds in which the same can happen."""
+    plain = _plain(world)
+    judge, seen = _judge(world)
+    text = f"{_ranked(plain, _ranks(set(_dates(plain))))}{_ranked(judge, _ranks(set(_dates(judge))))}{seen}"
+    return blake2b(_renumbered(text).encode(), digest_size=12).digest()
+
+
+def _plain(world: World) -> Plain:
+    """Lay a world out as tuples with dates in them."""
+    viewer, documents = world.viewer, world.documents.content
+    memory = sorted(viewer.baseline, key=lambda item: item.item_id)
+    disk = [item for name in sorted(documents) if "items" in name for item in _items(documents[name])]
+    return (
+        [_item_row(item) for item in memory],
+        [(*_operation_row(entry.operation, memory), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
+        [_item_row(item) for item in disk],
+        [_operation_row(operation, disk) for operation in _operations(documents.get(viewer.outbox.name, "[]"))],
+        bool(viewer.baseline.changed),
+        [(server.error is None, server.refuses, sorted((item, _state(state)) for item, state in server.records.items())) for server in world.servers.values()],
+        world.lose,
+        sorted(world.armed),
+        world.hint and (world.hint.account, world.hint.item_id, world.hint.at if world.hint.unplayed else None),
+    )
+
+
+def _judge(world: World) -> tuple[Plain, Plain]:
+    """Lay out what the judge knows: the acts, and how the last looks lie among them; the core's dates are never compared with his."""
+    registers = [register for item in world.judge.views for register in (world.judge.views[item], world.judge.spots[item])]
+    times = sorted({time for register in registers for one in register.acts for time in (one.earliest, one.latest)})
+    looks = [sorted((name, bisect(times, at)) for name, at in known.items()) for known in (world.looked, world.wrote)]
+    untold = [sorted(world.judge.untold[kind]) for kind in ("watched", "unwatched")]
+    return [_register(register) for register in registers], (looks, sorted(world.blank), untold)
+
+
+@lru_cache(100_000)
+def _items(text: str) -> tuple[Item, ...]:
+    return tuple(_item(row) for row in json.loads(text))
+
+
+@lru_cache(100_000)
+def _operations(text: str) -> tuple[Operation, ...]:
+    return tuple(_entry(row, START).operation for row in json.loads(text))
+
+
+def _item_row(item: Item) -> Plain:
+    view, spot = item.claims.view, item.claims.spot
+    replicas = [
+        (known, replica.several, replica.reading and _state(replica.reading), replica.at, _standing(replica.revision, item.revision), replica.missing)
+        for known, replica in sorted(item.replicas.items())
+    ]
+    return (
+        item.item_id,
+        view and (view.at, view.played, view.last_played, view.play_count),
+        spot and (spot.at, spot.position),
+        bool(item.revision),
+        replicas,
+    )
+
+
+def _standing(revision: int, latest: int) -> int:
+    return 2 if revision == latest else 1 if revision else 0
+
+
+def _operation_row(operation: Operation, items: Iterable[Item]) -> tuple[Plain, ...]:
+    current = operation.revisions.items() <= {item.item_id: item.revision for item in items}.items()
+    return (operation.replica, operation.kind, _state(operation.wanted), _state(operation.shown), sorted(operation.revisions), current)
+
+
+def _state(state: WatchState) -> Plain:
+    return (state.played, state.position, state.play_count, state.last_played)
+
+
+def _register(register: Register) -> Plain:
+    return [(one.copy, one.value, one.earliest, one.latest, one.certain, one.seen) for one in register.acts]
+
+
+def _dates(plain: Plain) -> Iterator[datetime]:
+    if isinstance(plain, datetime):
+        yield plain
+    elif isinstance(plain, (list, tuple)):
+        for one in plain:
+            yield from _dates(one)
+
+
+def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:
+    """Number dates in their order; what the tolerance of dates takes for one stays close together."""
+    ranks: dict[datetime, int] = {}
+    number, before = 0, None
+    for date in sorted(dates):
+        number += 1 if before is not None and date - before <= DATE_TOLERANCE else 100
+        ranks[date], before = number, date
+    return ranks
+
+
+def _ranked(plain: Plain, ranks: Mapping[datetime, int]) -> Plain:
+    if isinstance(plain, datetime):
+        return ranks[plain]
+    if isinstance(plain, (list, tuple)):
+        return [_ranked(one, ranks) for one in plain]
+    return plain
+
+
+def _renumbered(text: str) -> str:
+    """Number the ids that files had as if those that nobody knows any more had never been."""
+    numbers: dict[str, set[int]] = {}
+    for name, number in _NUMBERED.findall(text):
+        numbers.setdefault(name, set()).add(int(number))
+    order = {(name, number): place for name, some in numbers.items() for place, number in enumerate(sorted(some))}
+    return _NUMBERED.sub(lambda found: f"{found[1]}#{order[found[1], int(found[2])]}", text)
