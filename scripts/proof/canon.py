@@ -10,12 +10,11 @@ from hashlib import blake2b
 from typing import Any
 
 from custom_components.plex_watchsync.engine.outbox import _entry
-from custom_components.plex_watchsync.engine.shards import _item
-from custom_components.plex_watchsync.sync.baseline import Item
+from custom_components.plex_watchsync.sync.item import Item
 from custom_components.plex_watchsync.sync.model import WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
-
+from custom_components.plex_watchsync.sync.record import item_of
 from tests.engine.fakes import START
 
 from .judge import Register
@@ -63,7 +62,7 @@ def _judge(world: World) -> tuple[Plain, Plain]:
 
 @lru_cache(100_000)
 def _items(text: str) -> tuple[Item, ...]:
-    return tuple(_item(row) for row in json.loads(text))
+    return tuple(item_of(row) for row in json.loads(text))
 
 
 @lru_cache(100_000)
@@ -112,7 +111,7 @@ def _dates(plain: Plain) -> Iterator[datetime]:
 
 
 def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:
-    """Number dates in their order; what the tolerance of dates takes for one stays close together."""
+    """Give dates numbers in their order; what the tolerance of dates takes for one stays close together."""
     ranks: dict[datetime, int] = {}
     number, before = 0, None
     for date in sorted(dates):
@@ -130,7 +129,7 @@ def _ranked(plain: Plain, ranks: Mapping[datetime, int]) -> Plain:
 
 
 def _renumbered(text: str) -> str:
-    """Number the ids that files had as if those that nobody knows any more had never been."""
+    """Give the ids that files had numbers as if those that nobody knows any more had never been."""
     numbers: dict[str, set[int]] = {}
     for name, number in _NUMBERED.findall(text):
         numbers.setdefault(name, set()).add(int(number))

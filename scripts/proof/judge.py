@@ -102,12 +102,12 @@ class Judge:
                 self.spots[item].add(Act(copy, position, since, now, clear and len(tuple(items)) == 1))
 
     def hide(self, copy: str, items: Iterable[str], now: datetime) -> None:
-        """A file was replaced, or a player or a tool went over the record: what no run has read may never be known."""
+        """Take note that a file was replaced, or a tool went over its record: what no run has read may never be known."""
         for item in items:
             self._hide(copy, item, now)
 
     def read(self, copies: Iterable[str]) -> None:
-        """A run has read these copies."""
+        """Take note that a run has read these copies."""
         for copy in copies:
             for register in self._registers():
                 register.change(copy, unseen=True, seen=True)
@@ -138,7 +138,7 @@ class Judge:
             untold.discard(mine[0])
 
     def check_end(self, item: str, *, played: bool, position: int) -> None:
-        """What the servers agree on is as an act left it that may be the last; raises `Wrong`."""
+        """See that the servers agree on what an act left that may be the last; raises `Wrong`."""
         views, spots = self.views[item].values, self.spots[item].values
         if played not in views:
             raise Wrong(f"all show {item} {'watched' if played else 'unwatched'}, and the last act left it {_words(views)}")

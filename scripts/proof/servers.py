@@ -25,14 +25,14 @@ class HabitServer(ModelServer):
     @override
     def _answer(self) -> None:
         self.asked = True
-        ModelServer._answer(self)
+        super()._answer()
 
     @override
     async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
         if self.refuses:
             self.refuses = False
             raise ServerUnavailable("disk full")
-        await ModelServer.write(self, item_id, wanted, shown)
+        await super().write(item_id, wanted, shown)
 
     @override
     def watch(self, item_id: str) -> None:
@@ -81,7 +81,9 @@ class HabitServer(ModelServer):
         date = wanted.last_played and wanted.last_played.replace(microsecond=0)
         dated = date is None or (shown.last_played is not None and abs(shown.last_played - date) <= DATE_TOLERANCE)
         if wanted.played and not (shown.played and dated):
-            state = WatchState(played=True, position=0, play_count=max(1, shown.play_count + (date is not None)), last_played=date or shown.last_played or self.clock())
+            state = WatchState(
+                played=True, position=0, play_count=max(1, shown.play_count + (date is not None)), last_played=date or shown.last_played or self.clock()
+            )
         elif not wanted.played and (shown.played or (date is None and shown.last_played is not None)):
             state = WatchState()
         if wanted.position != state.position:

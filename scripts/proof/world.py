@@ -195,7 +195,7 @@ class World:
             raise Wrong(f"agreed is a position of {agreed.position} s, and {copy.server} shows {state.position} s")
 
     def agreed(self, item: str) -> WatchState:
-        """What all agree on."""
+        """Return what all agree on."""
         found = [one for one in self.viewer.baseline if any(key.endswith(f"/{item}") for key in one.keys)]
         if len(found) != 1:
             raise Wrong(f"{len(found)} items in the baseline are {item}")

@@ -71,7 +71,8 @@ class ModelServer(WatchServer):
     """A server that does with a watch state what its kind does.
 
     `floor`: positions below so many seconds are kept as 0; `step`: positions are rounded to so many seconds. `error` answers everything,
-    `write_error` the next writes, `deaf` takes writes and ignores them, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
+    `write_error` the next writes, `deaf` takes writes and ignores them, `lost_answers` counts writes that will be taken and
+    never answered, whereupon the server is gone, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
     through.
     """
 
@@ -84,6 +85,7 @@ class ModelServer(WatchServer):
     plays: set[str] = field(default_factory=set)
     error: ServerError | None = None
     write_error: ServerError | None = None
+    lost_answers: int = 0
     deaf: bool = False
     cut: bool = False
     fail_reads: bool = False
@@ -138,6 +140,10 @@ class ModelServer(WatchServer):
         self.writes.append((item_id, wanted))
         if not self.deaf:
             self.records[item_id] = self._kept(wanted, shown)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            self.error = ServerUnavailable("the connection broke")
+            raise self.error
 
     @override
     async def playing(self) -> frozenset[str]:

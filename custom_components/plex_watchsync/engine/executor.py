@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
-from ..sync.baseline import Baseline, Replica
+from ..sync.baseline import Baseline
+from ..sync.item import Replica
 from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy

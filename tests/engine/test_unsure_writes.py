@@ -1,0 +1,97 @@
+"""M3: a write whose answer was lost, or that a crash came after, is nobody's act when it shows later."""
+
+from custom_components.plex_watchsync.engine.report import ChangeKind
+from custom_components.plex_watchsync.ports import ServerUnavailable
+
+from .conftest import House
+
+
+async def _unsure(house: House, name: str) -> None:
+    """Let a server take a mark and vanish before it answers; the title is unwatched elsewhere meanwhile."""
+    house.servers[name].lost_answers = 1
+    house.servers["jellyfin"].watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    assert house.servers[name].records["tt1"].played
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+    house.servers[name].error = None
+    house.changes.clear()
+
+
+async def test_a_lost_answer_is_no_view_when_polled(house: House) -> None:
+    """M3, M5: what was written before the answer was lost does not beat the unwatch that came after it."""
+    await _unsure(house, "emby")
+    await house.sync()
+    assert not any(house.played("tt1").values())
+    assert not house.changes
+    assert house.viewer.next_retry is None
+
+
+async def test_a_lost_answer_is_no_view_when_tried_again(house: House) -> None:
+    """M3: nor when the outbox comes first; on Plex, which dates the write by now, just as little."""
+    await _unsure(house, "plex")
+    house.clock.pass_by(hours=1)
+    await house.viewer.retry()
+    assert not any(house.played("tt1").values())
+    assert not house.changes
+    assert house.viewer.next_retry is None
+
+
+async def test_a_lost_answer_survives_a_restart(house: House) -> None:
+    """M3, W5: the outbox on disk knows what may have been sent."""
+    await _unsure(house, "emby")
+    await house.restart()
+    await house.sync()
+    assert not any(house.played("tt1").values())
+    assert not house.changes
+
+
+async def test_what_was_refused_is_not_taken_for_written(house: House) -> None:
+    """M3: the server is asked at once; a person who then watches there is believed."""
+    house.servers["plex"].write_error = ServerUnavailable("503")
+    house.servers["jellyfin"].watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+    house.servers["plex"].write_error = None
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    assert all(house.played("tt1").values())
+    assert house.changes[-1].kind is ChangeKind.WATCHED
+    assert house.changes[-1].account == "plex"
+
+
+async def test_an_answer_that_was_lost_and_a_server_that_stayed_is_read_back(house: House) -> None:
+    """M3: what shows is acknowledged, answer or not."""
+    house.servers["emby"].lost_answers = 1
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    house.servers["emby"].error = None
+    house.clock.pass_by(minutes=10)
+    house.writes()
+    await house.viewer.retry()
+    assert house.writes()["emby"] == 0
+    assert house.viewer.next_retry is None
+
+
+async def test_a_write_that_never_showed_and_is_wanted_no_more_is_dropped(house: House) -> None:
+    """W5: looked at once more, then forgotten."""
+    await _unsure(house, "emby")
+    house.servers["emby"].unwatch("tt1")
+    house.clock.pass_by(hours=1)
+    house.writes()
+    await house.viewer.retry()
+    assert house.viewer.next_retry is None
+    assert not any(house.writes().values())
+
+
+async def test_a_crash_after_a_write_invents_no_view(house: House) -> None:
+    """M3: the outbox on disk is never ahead of the baseline."""
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    await house.restart()
+    house.changes.clear()
+    house.servers["emby"].stop_at("tt1", 900)
+    await house.hint("emby", "tt1")
+    assert [change.kind for change in house.changes] == [ChangeKind.PROGRESS]
+    assert {server.records["tt1"].position for server in house.servers.values()} == {900}
