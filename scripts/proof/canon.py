@@ -95,7 +95,7 @@ def _operation_row(operation: Operation, items: Iterable[Item]) -> tuple[Plain, 
 
 
 def _state(state: WatchState) -> Plain:
-    return (state.played, state.position, state.play_count, state.last_played)
+    return (state.played, state.position, state.play_count, state.last_played, state.rating)
 
 
 def _register(register: Register) -> Plain:

@@ -232,7 +232,7 @@ def _is_written(shown: WatchState, wanted: WatchState, replica: Replica, account
     """Whether a reading is the effect of a write; where dates are written, with the date that was."""
     date = wanted.last_played if account.traits.writes_date else shown.last_played
     dated = date == shown.last_played or (date is not None and shown.last_played is not None and abs(date - shown.last_played) <= DATE_TOLERANCE)
-    return dated and shows(shown, wanted, policy, position=has_position(replica, account))
+    return dated and shows(shown, wanted, policy, position=has_position(replica, account), rating=False)
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
