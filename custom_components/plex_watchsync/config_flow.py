@@ -1,28 +1,50 @@
 """Flows of a server: sign in and set its first account up, sign in anew, follow it to a new address; options."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, override
 from uuid import uuid4
 
 from homeassistant.components import webhook
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, ConfigSubentry, ConfigSubentryData, ConfigSubentryFlow, OptionsFlow
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntriesFlowManager,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryData,
+    ConfigSubentryFlow,
+    OptionsFlow,
+)
 from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers.network import NoURLAvailableError
 
 from . import flow_forms as forms
-from .const import CONF_DEVICE_ID, CONF_KIND, CONF_USER_ID, CONF_WEBHOOK_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
+from .const import (
+    CONF_DEVICE_ID,
+    CONF_KIND,
+    CONF_SIGN_IN,
+    CONF_WEBHOOK_ID,
+    DOMAIN,
+    HOUSEHOLD,
+    SUBENTRY_ACCOUNT,
+    SUBENTRY_VIEWER,
+)
 from .flow_account import AccountSteps
+from .flow_links import PLEX_SIGN_IN, LinkSteps
+from .flow_renewal import device_of, kept, renewed, unserved
 from .flow_sign_in import Access, address_of, sign_in, who_answers
 from .flow_subentries import AccountFlow, ViewerFlow
-from .helpers import account_subentries, is_household
+from .helpers import is_household
 from .ports import ServerKind
 
 
-class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOMAIN):
+class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOMAIN):
     """Set a server up."""
 
     VERSION = 1
+    _typed: Mapping[str, Any] = {}
 
     @staticmethod
     @callback
@@ -36,17 +58,27 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
         return {SUBENTRY_VIEWER: ViewerFlow} if is_household(config_entry) else {SUBENTRY_ACCOUNT: AccountFlow}
 
+    @property
+    @override
+    def manager(self) -> ConfigEntriesFlowManager:
+        return self.hass.config_entries.flow
+
+    @cached_property
+    @override
+    def device_id(self) -> str:
+        return str(self._get_reauth_entry().data[CONF_DEVICE_ID]) if self.source == SOURCE_REAUTH else uuid4().hex
+
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         return self.async_show_menu(step_id="user", menu_options=[kind.value for kind in ServerKind])
 
     async def async_step_plex(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Plex."""
-        return self.async_show_menu(step_id="plex", menu_options=["plex_token"])
+        return self.async_show_menu(step_id="plex", menu_options=["plex_sign_in", "plex_token"])
 
     async def async_step_jellyfin(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Jellyfin."""
-        return self.async_show_menu(step_id="jellyfin", menu_options=["jellyfin_password", "jellyfin_api_key"])
+        return self.async_show_menu(step_id="jellyfin", menu_options=["jellyfin_quick_connect", "jellyfin_password", "jellyfin_api_key"])
 
     async def async_step_emby(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Emby."""
@@ -55,6 +87,21 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
     async def async_step_plex_token(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Sign in to Plex with a token."""
         return await self._sign_in("plex_token", ServerKind.PLEX, CONF_TOKEN, user_input)
+
+    async def async_step_jellyfin_quick_connect(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Sign in to Jellyfin by a code."""
+        if (given := self.submitted(user_input)) is not None:
+            self._typed = given
+            if await self._identified(ServerKind.JELLYFIN, given):
+                self._abort_if_unique_id_configured()
+                if shown := await self.async_begin_code(address_of(given), verify_ssl=given[CONF_VERIFY_SSL]):
+                    return shown
+        return self.async_show_form(
+            step_id="jellyfin_quick_connect",
+            data_schema=self.add_suggested_values_to_schema(forms.address(), self._typed),
+            errors=dict(self.errors),
+            description_placeholders={"kind": forms.name_of(ServerKind.JELLYFIN), "example_url": forms.EXAMPLE_URLS[ServerKind.JELLYFIN], **self.placeholders},
+        )
 
     async def async_step_jellyfin_password(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Sign in to Jellyfin as a user."""
@@ -85,8 +132,10 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for what lets us in only; the address stays."""
         entry = self._get_reauth_entry()
+        if entry.data.get(CONF_SIGN_IN):
+            return await self._confirm_elsewhere(entry, self.submitted(user_input))
         if user_input is not None and (access := await self._let_in_anew(entry, {**entry.data, **user_input})):
-            return self._keep(entry, _renewed(self.hass, entry, access))
+            return self._keep(entry, await renewed(self.hass, entry, access))
         schema = forms.credentials(CONF_PASSWORD if CONF_USERNAME in entry.data else CONF_TOKEN)
         return self.async_show_form(
             step_id="reauth_confirm",
@@ -111,6 +160,22 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
         )
 
     @override
+    async def async_claim(self, server_id: str) -> None:
+        await self.async_set_unique_id(server_id, raise_on_progress=False)
+        if self.source != SOURCE_REAUTH:
+            self._abort_if_unique_id_configured()
+
+    @override
+    async def async_signed_in(self, access: Access) -> ConfigFlowResult:
+        if self.source != SOURCE_REAUTH:
+            self.access = access
+            return await self.async_step_account()
+        entry = self._get_reauth_entry()
+        if self._serves(entry, access):
+            return self._keep(entry, await renewed(self.hass, entry, access))
+        return await self._confirm_elsewhere(entry, None)
+
+    @override
     async def async_finish(self) -> ConfigFlowResult:
         access, viewer_id, webhook_id = self.access, await self.async_viewer_id(), webhook.async_generate_id()
         user = self.draft.user
@@ -118,7 +183,7 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
         description, webhook_url = self._webhook(webhook_id)
         return self.async_create_entry(
             title=access.server,
-            data={**_kept(access), CONF_WEBHOOK_ID: webhook_id},
+            data={**kept(access), CONF_WEBHOOK_ID: webhook_id},
             subentries=[account],
             description=description,
             description_placeholders={"webhook_url": webhook_url, "server": access.server},
@@ -128,7 +193,7 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
         """Sign in to a server that was not there yet; the form stays, with what was typed but the secret, until that works."""
         if user_input is not None and await self._identified(kind, user_input):
             self._abort_if_unique_id_configured()
-            if access := await self.asked(sign_in(self.hass, kind, user_input, uuid4().hex)):
+            if access := await self.asked(sign_in(self.hass, kind, user_input, self.device_id)):
                 self.access = access
                 return await self.async_step_account()
         typed = {name: value for name, value in (user_input or {}).items() if name != secret}
@@ -152,11 +217,28 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
         if not await self._identified(kind, given):
             return None
         self._abort_if_unique_id_mismatch()
-        access = await self.asked(sign_in(self.hass, kind, given, _device_of(entry, given.get(CONF_USERNAME))))
-        if access and (unserved := _unserved(entry, access)):
-            self.errors, self.placeholders = {"base": "wrong_user"}, {"users": ", ".join(unserved)}
-            return None
-        return access
+        access = await self.asked(sign_in(self.hass, kind, given, device_of(entry, given.get(CONF_USERNAME))))
+        return access if access and self._serves(entry, access) else None
+
+    def _serves(self, entry: ConfigEntry, access: Access) -> bool:
+        """See that nobody is left without credentials."""
+        if names := unserved(entry, access):
+            self.errors, self.placeholders = {"base": "wrong_user"}, {"users": ", ".join(names)}
+        return not names
+
+    async def _confirm_elsewhere(self, entry: ConfigEntry, submitted: Mapping[str, Any] | None) -> ConfigFlowResult:
+        """Have somebody sign in where he did when the server was added."""
+        self.code_step, self.wanted_server = "reauth_confirm", entry.unique_id
+        if submitted is not None:
+            self._waiting = None
+            if entry.data[CONF_SIGN_IN] == PLEX_SIGN_IN:
+                return await self.async_step_plex_sign_in()
+            if await self._identified(ServerKind.JELLYFIN, entry.data):
+                self._abort_if_unique_id_mismatch()
+                if shown := await self.async_begin_code(entry.data[CONF_URL], verify_ssl=entry.data[CONF_VERIFY_SSL]):
+                    return shown
+        placeholders = {"server": entry.title, **self.placeholders}
+        return self.async_show_form(step_id="reauth_confirm", data_schema=forms.nothing(), errors=dict(self.errors), description_placeholders=placeholders)
 
     def _keep(self, entry: ConfigEntry, updates: Mapping[str, Any]) -> ConfigFlowResult:
         """Update an entry; one that could not be set up has no listener that would reload it."""
@@ -171,49 +253,6 @@ class WatchSyncConfigFlow(AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOM
             return self.access.connection.kind.value, webhook.async_generate_url(self.hass, webhook_id)
         except NoURLAvailableError:
             return "no_url", webhook.async_generate_path(webhook_id)
-
-
-def _kept(access: Access) -> dict[str, Any]:
-    """Return what of a sign-in is kept in the entry; never a password."""
-    connection = access.connection
-    address = {CONF_KIND: connection.kind.value, CONF_URL: connection.url, CONF_VERIFY_SSL: connection.verify_ssl}
-    return {**address, CONF_DEVICE_ID: connection.device_id, **_credentials(access)}
-
-
-def _credentials(access: Access) -> dict[str, Any]:
-    me = {CONF_USERNAME: access.me.name, CONF_USER_ID: access.me.user_id} if access.me else {}
-    return {CONF_TOKEN: access.connection.token, **me}
-
-
-def _device_of(entry: ConfigEntry, username: str | None) -> str:
-    """Return the device that a user signs in with: his account's own, else the entry's (pitfall 39)."""
-    devices = {account.title.casefold(): account.data[CONF_DEVICE_ID] for account in account_subentries(entry) if account.data[CONF_TOKEN]}
-    return str(devices.get((username or "").casefold(), entry.data[CONF_DEVICE_ID]))
-
-
-def _relying(entry: ConfigEntry) -> list[ConfigSubentry]:
-    """Return the accounts that the entry's credentials act for."""
-    return [account for account in account_subentries(entry) if account.data[CONF_TOKEN] in {None, entry.data[CONF_TOKEN]}]
-
-
-def _beside(entry: ConfigEntry, access: Access) -> list[ConfigSubentry]:
-    """Return the account of whoever signed in, if it has a token of its own beside the entry's."""
-    relying = _relying(entry)
-    return [one for one in account_subentries(entry) if access.me and one.unique_id == access.me.user_id and one not in relying]
-
-
-def _unserved(entry: ConfigEntry, access: Access) -> list[str]:
-    """Name the accounts that would be left without credentials."""
-    users = {user.user_id for user in access.users}
-    return [] if _beside(entry, access) else [one.title for one in _relying(entry) if one.unique_id not in users]
-
-
-def _renewed(hass: HomeAssistant, entry: ConfigEntry, access: Access) -> dict[str, Any]:
-    """Give the accounts that have a copy of the renewed token the new one, and return what is new in the entry."""
-    beside = _beside(entry, access)
-    for account in beside or [one for one in _relying(entry) if one.data[CONF_TOKEN]]:
-        hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: access.connection.token})
-    return {} if beside else _credentials(access)
 
 
 class WatchSyncOptionsFlow(OptionsFlow):

@@ -7,6 +7,9 @@ DOMAIN: Final = "plex_watchsync"
 # Server entry data. `token` acts for the server as a whole; an account with a log-in of its own has its token in its subentry.
 CONF_KIND: Final = "kind"
 CONF_DEVICE_ID: Final = "device_id"
+CONF_PLEX_TV: Final = "plex_tv"  # the token of the account that signed in at plex.tv
+CONF_SIGN_IN: Final = "sign_in"  # how one signed in, where that was elsewhere
+CONF_SERVER: Final = "server"  # in the flow: the chosen one of an account's servers
 CONF_WEBHOOK_ID: Final = "webhook_id"
 HOUSEHOLD: Final = "household"  # the `kind` and the unique id of the one household entry
 

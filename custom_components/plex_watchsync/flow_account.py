@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from homeassistant.config_entries import SOURCE_SYSTEM, ConfigSubentry
-from homeassistant.const import CONF_TOKEN
+from homeassistant.const import CONF_PIN, CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResult
 
@@ -67,18 +67,19 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
 
     async def async_step_account(self, user_input: dict[str, Any] | None = None) -> Result:
         """Choose the server's user and the viewer."""
-        access, me = self.access, self.access.me
+        access, me, user_input = self.access, self.access.me, self.submitted(user_input)
         free = [user for user in access.users if user.user_id not in self.taken()]
         if not free:
             return self.async_abort(reason="no_more_users")
         if user_input is not None and await self._drafted(free, user_input):
             return await self.async_step_sync()
+        typed = {name: value for name, value in (user_input or {}).items() if name != CONF_PIN}
         viewers = [viewer.title for viewer in _viewers(self.hass)]
         user = next((one for one in free if me and one.user_id == me.user_id), free[0])
         schema = forms.account(free, viewers, user=user.user_id, viewer=viewers[0] if len(viewers) == 1 else user.name)
         return self.async_show_form(
             step_id="account",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=self.add_suggested_values_to_schema(schema, typed),
             errors=dict(self.errors),
             description_placeholders={"server": access.server, **self.placeholders},
         )
@@ -115,7 +116,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
 
     async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> Result:
         """Show what would be written where; submitting it makes the account."""
-        if user_input is not None:
+        if self.submitted(user_input) is not None:
             return await self.async_finish()
         report = self._reading.result() if self._reading else None
         assert report is not None
@@ -148,12 +149,18 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
         return viewer.subentry_id
 
     async def _drafted(self, free: Iterable[ServerUser], chosen: Mapping[str, Any]) -> bool:
-        """See which libraries the chosen user has; one who did not sign in himself gets a device of his own (pitfall 39)."""
+        """See which libraries the chosen user has; one who did not sign in himself gets a device of his own (pitfall 39), on Plex a token too."""
         access = self.access
         user = next(user for user in free if user.user_id == chosen[CONF_ACCOUNT])
         own = access.me is not None and user.user_id == access.me.user_id
         device_id = access.connection.device_id if own else uuid4().hex
-        draft = Draft(user, chosen[CONF_VIEWER].strip() or user.name, replace(access.connection, user_id=user.user_id, device_id=device_id), own)
+        connection = replace(access.connection, user_id=user.user_id, device_id=device_id)
+        if access.plex and not own:
+            token = await self.asked(access.plex.plex_tv.token_for(access.plex.resource, user, chosen.get(CONF_PIN)))
+            if token is None:
+                return False
+            connection, own = replace(connection, token=token), True
+        draft = Draft(user, chosen[CONF_VIEWER].strip() or user.name, connection, own)
         libraries = await self.asked(opened(self.hass, draft.connection).libraries())
         if libraries:
             self.draft = replace(draft, libraries=libraries)

@@ -1,11 +1,11 @@
 """The forms of the flows, and what a server's error is called in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import probatio
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
+from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_PASSWORD, CONF_PIN, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -31,6 +31,7 @@ from .const import (
     CONF_POSITION_MIN_SECONDS,
     CONF_POSITION_TOLERANCE_SECONDS,
     CONF_REALTIME,
+    CONF_SERVER,
     CONF_SYNC_POSITION,
     CONF_SYNC_RATINGS,
     CONF_VIEWER,
@@ -45,8 +46,11 @@ from .ports import (
     CertificateInvalid,
     Forbidden,
     Library,
+    LinkExpired,
+    LinkRefused,
     NotAMediaServer,
     OtherServerKind,
+    PinRefused,
     ServerError,
     ServerKind,
     ServerTooOld,
@@ -80,6 +84,17 @@ def address() -> probatio.Schema:
     return probatio.Schema({**_URL, **_VERIFY_SSL})
 
 
+def nothing() -> probatio.Schema:
+    """Ask whether to go on."""
+    return probatio.Schema({})
+
+
+def server(names: Mapping[str, str]) -> probatio.Schema:
+    """Ask which of an account's servers it is."""
+    options = [SelectOptionDict(value=server_id, label=name) for server_id, name in names.items()]
+    return probatio.Schema({probatio.Required(CONF_SERVER, default=next(iter(names))): SelectSelector(SelectSelectorConfig(options=options))})
+
+
 def credentials(secret: str) -> probatio.Schema:
     """Ask what lets us in."""
     return probatio.Schema(dict(_CREDENTIALS[secret]))
@@ -95,17 +110,17 @@ def name() -> probatio.Schema:
     return probatio.Schema({probatio.Required(CONF_NAME): _TEXT})
 
 
-def account(users: Iterable[ServerUser], viewers: Iterable[str], *, user: str, viewer: str) -> probatio.Schema:
+def account(users: Collection[ServerUser], viewers: Iterable[str], *, user: str, viewer: str) -> probatio.Schema:
     """Ask whose account it is, and who that is."""
     people = [SelectOptionDict(value=one.user_id, label=one.name) for one in users]
-    return probatio.Schema(
-        {
-            probatio.Required(CONF_ACCOUNT, default=user): SelectSelector(SelectSelectorConfig(options=people, mode=SelectSelectorMode.DROPDOWN)),
-            probatio.Required(CONF_VIEWER, default=viewer): SelectSelector(
-                SelectSelectorConfig(options=sorted({*viewers, viewer}), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
-            ),
-        }
-    )
+    names = SelectSelectorConfig(options=sorted({*viewers, viewer}), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    fields: dict[probatio.Marker, SelectSelector | TextSelector] = {
+        probatio.Required(CONF_ACCOUNT, default=user): SelectSelector(SelectSelectorConfig(options=people, mode=SelectSelectorMode.DROPDOWN)),
+        probatio.Required(CONF_VIEWER, default=viewer): SelectSelector(names),
+    }
+    if any(one.protected for one in users):
+        fields[probatio.Optional(probatio.Secret(CONF_PIN))] = _SECRET
+    return probatio.Schema(fields)
 
 
 def sync(libraries: Iterable[Library], *, chosen: Iterable[str], direction: str, initial_sync: str | None) -> probatio.Schema:
@@ -160,6 +175,9 @@ def told(error: ServerError) -> tuple[str, dict[str, str]]:
         (CertificateInvalid, "invalid_certificate"),
         (ServerUnavailable, "cannot_connect"),
         (AuthFailed, "invalid_auth"),
+        (PinRefused, "pin_refused"),
+        (LinkExpired, "link_expired"),
+        (LinkRefused, "link_refused"),
         (Forbidden, "no_rights"),
         (NotAMediaServer, "not_a_media_server"),
     )

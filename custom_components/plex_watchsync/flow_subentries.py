@@ -2,34 +2,50 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, override
 from uuid import uuid4
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigSubentryFlow, ConfigSubentryFlowManager, SubentryFlowResult
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.data_entry_flow import AbortFlow
 
 from . import flow_forms as forms
 from .const import CONF_DIRECTION, CONF_KIND, CONF_LIBRARIES
 from .flow_account import AccountSteps
-from .flow_sign_in import Access, sign_in, who_answers
-from .helpers import account_subentries, connection_of, server_of
-from .ports import ServerKind
+from .flow_links import LinkSteps
+from .flow_sign_in import Access, PlexAccess, sign_in, who_answers
+from .helpers import account_subentries, connection_of, plex_tv_of, server_of
+from .logger import LOGGER
+from .ports import ServerError, ServerKind
 
 
-class AccountFlow(AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
+class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
     """Set a further account of a server up."""
+
+    @property
+    @override
+    def manager(self) -> ConfigSubentryFlowManager:
+        return self.hass.config_entries.subentries
+
+    @cached_property
+    @override
+    def device_id(self) -> str:
+        return uuid4().hex
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """List whom the entry's credentials may act for; where that is nobody new, somebody else signs in."""
         entry = self._get_entry()
-        users = await self.asked(server_of(self.hass, entry).users())
-        if users is None:
+        access = await self.asked(self._reach(entry))
+        if access is None:
             return self.aborted(entry.title)
-        self.access = Access(entry.title, connection_of(entry), users)
-        if CONF_USERNAME in entry.data and {user.user_id for user in users} <= self.taken():
-            return await self.async_step_sign_in()
-        return await self.async_step_account()
+        self.access = access
+        if not {user.user_id for user in access.users} <= self.taken():
+            return await self.async_step_account()
+        if entry.data[CONF_KIND] == ServerKind.PLEX:
+            self.wanted_server = entry.unique_id
+            return await self.async_step_plex_sign_in()
+        return await (self.async_step_sign_in() if CONF_USERNAME in entry.data else self.async_step_account())
 
     async def async_step_sign_in(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Sign in as somebody else, who then has a token of his own."""
@@ -70,6 +86,23 @@ class AccountFlow(AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
         viewer_id, user = await self.async_viewer_id(), self.draft.user
         return self.async_create_entry(title=user.name, data=self.account_data(viewer_id), unique_id=user.user_id)
 
+    @override
+    async def async_signed_in(self, access: Access) -> SubentryFlowResult:
+        self.access = access
+        return await self.async_step_account()
+
+    async def _reach(self, entry: ConfigEntry) -> Access:
+        """List whom the entry's credentials act for: on Plex plex.tv knows them, unless the token is no account's there."""
+        own = Access(entry.title, connection_of(entry), await server_of(self.hass, entry).users())
+        if entry.data[CONF_KIND] != ServerKind.PLEX:
+            return own
+        try:
+            plex = PlexAccess(plex_tv := plex_tv_of(self.hass, entry), await plex_tv.server(str(entry.unique_id)))
+            return replace(own, users=await plex_tv.users(plex.resource), plex=plex)
+        except ServerError as error:
+            LOGGER.debug("plex.tv does not tell whom %s acts for: %s", entry.title, error)
+            return own
+
     async def _let_in(self, given: Mapping[str, Any]) -> Access | None:
         """Let somebody who has no account yet sign in to the entry's server."""
         entry, kind = self._get_entry(), ServerKind(given[CONF_KIND])
@@ -78,7 +111,7 @@ class AccountFlow(AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
             return None
         if identity.server_id != entry.unique_id:
             raise AbortFlow("unique_id_mismatch")
-        access = await self.asked(sign_in(self.hass, kind, given, uuid4().hex))
+        access = await self.asked(sign_in(self.hass, kind, given, self.device_id))
         if access is None or access.me is None:
             return None
         if access.me.user_id in self.taken():

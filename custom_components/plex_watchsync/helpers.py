@@ -9,9 +9,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_DEVICE_ID, CONF_KIND, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
+from .const import CONF_DEVICE_ID, CONF_KIND, CONF_PLEX_TV, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
 from .ports import PushStream, ServerKind, WatchServer
-from .servers import Connection, open_server, open_stream
+from .servers import Connection, PlexTv, open_server, open_stream
 
 utcnow: Callable[[], datetime] = dt_util.utcnow
 
@@ -64,6 +64,16 @@ def stream_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry) 
     """Return what tells of an account's doings, None where only polling finds them."""
     connection = connection_of(entry, account)
     return open_stream(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
+
+
+def plex_tv(hass: HomeAssistant, client_id: str, token: str | None = None) -> PlexTv:
+    """Open plex.tv for an account, or for nobody yet, in Home Assistant's session."""
+    return PlexTv(async_get_clientsession(hass), client_id, token, utcnow)
+
+
+def plex_tv_of(hass: HomeAssistant, entry: ConfigEntry) -> PlexTv:
+    """Open plex.tv for the account of a Plex server's entry; the token of an owner that was typed opens it too."""
+    return plex_tv(hass, entry.data[CONF_DEVICE_ID], entry.data.get(CONF_PLEX_TV) or entry.data[CONF_TOKEN])
 
 
 def opened(hass: HomeAssistant, connection: Connection) -> WatchServer:

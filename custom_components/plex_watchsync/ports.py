@@ -118,6 +118,14 @@ class NotSupported(ServerError):
     """The server lacks what this needs: a plugin, a subscription or a newer version."""
 
 
+class LinkRefused(ServerError):
+    """The server lets nobody sign in by a code."""
+
+
+class LinkExpired(ServerError):
+    """Nobody agreed to a code in time."""
+
+
 class ItemNotFound(ServerError):
     """The item is unknown to the server, or hidden from this user: final, not a fault to retry."""
 

@@ -68,7 +68,7 @@ class Login:
 
 @dataclass(slots=True)
 class Auth:
-    """All users and what opens the door; `legacy`: the old headers are taken too."""
+    """All users and what opens the door; `legacy`: the old headers are taken too, `quick_connect`: it is switched on."""
 
     server_id: str
     legacy: bool
@@ -76,6 +76,7 @@ class Auth:
     tokens: dict[str, Login] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     codes: dict[str, Json] = field(default_factory=dict)
+    quick_connect: bool = True
 
     def add(self, name: str, password: str, *, administrator: bool = False) -> User:
         """Make a user."""

@@ -24,9 +24,11 @@ class QuickConnect(Room):
         yield "POST", "/QuickConnect/Authorize", self._authorize
 
     async def _enabled(self, _request: web.Request) -> web.Response:
-        return web.json_response(True)
+        return web.json_response(self._server.auth.quick_connect)
 
     async def _begin(self, request: web.Request) -> web.Response:
+        if not self._server.auth.quick_connect:
+            return refused(401)
         device = self._server.auth.device(request)
         return web.json_response(self._server.auth.begin_quick_connect(device, self._server.now())) if device else refused(400)
 

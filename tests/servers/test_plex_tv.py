@@ -11,6 +11,7 @@ from custom_components.plex_watchsync.ports import (
     AuthFailed,
     Forbidden,
     ItemNotFound,
+    LinkExpired,
     PinRefused,
     RateLimited,
     ServerTooOld,
@@ -89,7 +90,7 @@ async def test_waiting_for_somebody_who_does_not_come(place: Place) -> None:
     nobody = place.seen_by(None)
     begun = await nobody.begin_link()
     place.tv.clock = lambda: now() + (timedelta(hours=1) if sum("/pins/" in one for one in place.tv.requests) > 3 else timedelta())
-    with pytest.raises(ItemNotFound):
+    with pytest.raises(LinkExpired):
         await nobody.linked(begun)
     assert place.tv.requests.count(f"GET /api/v2/pins/{begun.number}") > 2
 

@@ -1,8 +1,9 @@
 """Clients of the three media servers; the doors to them are in `connect`."""
 
-from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe
+from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe, quick_connect
 from .http import clean_url
 from .listener import Listener
+from .mediabrowser import QuickConnect
 from .plex import PlexLink, PlexResource, PlexTv
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PlexLink",
     "PlexResource",
     "PlexTv",
+    "QuickConnect",
     "clean_url",
     "log_in",
     "open_registrar",
@@ -20,4 +22,5 @@ __all__ = [
     "open_stream",
     "parse_webhook",
     "probe",
+    "quick_connect",
 ]

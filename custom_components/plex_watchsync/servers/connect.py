@@ -27,6 +27,7 @@ from .mediabrowser import (
     JellyfinRegistrar,
     JellyfinServer,
     MediaBrowserPush,
+    QuickConnect,
     headers,
     parse_emby,
     parse_jellyfin,
@@ -128,6 +129,11 @@ async def log_in(session: ClientSession, kind: ServerKind, url: str, username: s
     """Exchange a password for a token, on Jellyfin and Emby; raises AuthFailed and the rest of `ServerError`."""
     http = HttpClient(session, url, headers=headers(kind, device_id), verify_ssl=verify_ssl, clock=_now)
     return LogIn(*await log_in_mediabrowser(http, kind, username, password))
+
+
+async def quick_connect(session: ClientSession, url: str, *, device_id: str, verify_ssl: bool) -> QuickConnect:
+    """Get a code from a Jellyfin, to be typed there; raises LinkRefused and the rest of `ServerError`."""
+    return await QuickConnect.begin(HttpClient(session, url, headers=headers(ServerKind.JELLYFIN, device_id), verify_ssl=verify_ssl, clock=_now))
 
 
 def parse_webhook(kind: ServerKind, request: InboundRequest) -> InboundEvent:

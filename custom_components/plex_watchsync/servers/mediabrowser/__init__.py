@@ -5,6 +5,7 @@ from .emby import EmbyServer
 from .inbound import EMBY_EVENTS, JELLYFIN_EVENTS, parse_emby, parse_jellyfin
 from .jellyfin import JellyfinServer
 from .push import MediaBrowserPush
+from .quick_connect import QuickConnect
 from .registrars import EmbyRegistrar, JellyfinRegistrar
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "JellyfinRegistrar",
     "JellyfinServer",
     "MediaBrowserPush",
+    "QuickConnect",
     "headers",
     "identify",
     "log_in",

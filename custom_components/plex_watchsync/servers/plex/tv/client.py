@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientSession
 
-from ....ports import Forbidden, ItemNotFound, PinRefused, RateLimited, ServerError, ServerTooOld, ServerUnavailable, ServerUser
+from ....ports import Forbidden, ItemNotFound, LinkExpired, PinRefused, RateLimited, ServerError, ServerTooOld, ServerUnavailable, ServerUser
 from ...http import PROBE_TIMEOUT, WRITE_TIMEOUT, HttpClient, Json
 from ..client import PRODUCT, headers, identify
 from ..normalise import OWNER, understood
@@ -60,9 +60,13 @@ class PlexTv:
         return replace(begun, url=sign_in_url(begun.code, self._client_id))
 
     async def linked(self, begun: PlexLink) -> PlexTv:
-        """Wait until somebody agreed, and return plex.tv as he sees it; raises ItemNotFound when nobody did before the PIN died."""
+        """Wait until somebody agreed, and return plex.tv as he sees it; raises LinkExpired when nobody did before the PIN died."""
         while True:
-            answer = await self._http.json("GET", f"/api/v2/pins/{begun.number}")
+            try:
+                answer = await self._http.json("GET", f"/api/v2/pins/{begun.number}")
+            except ItemNotFound:
+                message = "nobody agreed to the PIN in time"
+                raise LinkExpired(message) from None
             with understood("the PIN"):
                 token = linked_token(answer)
             if token:
