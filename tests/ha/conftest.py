@@ -24,6 +24,7 @@ from simulators.catalogue import Title, generate
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
+from simulators.plex_tv import PlexTvSimulator
 
 from .translations import Guard, guarded
 
@@ -91,7 +92,18 @@ class Place:
 
 
 @pytest.fixture
-async def places(socket_enabled: None) -> AsyncIterator[dict[str, Place]]:
+async def plex_tv(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PlexTvSimulator]:
+    """Serve a plex.tv that knows nobody until a server joins it; the real one is never asked."""
+    simulator = PlexTvSimulator()
+    monkeypatch.setattr("custom_components.plex_watchsync.servers.plex.tv.client.POLL_SECONDS", 0.001)
+    monkeypatch.setattr("custom_components.plex_watchsync.servers.plex.tv.client.SWITCH_PAUSE", 0.001)
+    async with serving(simulator) as url:
+        monkeypatch.setenv("PLEX_TV_URL", url)
+        yield simulator
+
+
+@pytest.fixture
+async def places(plex_tv: PlexTvSimulator) -> AsyncIterator[dict[str, Place]]:
     """Serve a Plex, a Jellyfin and an Emby with the same titles."""
     simulators: tuple[Simulator, ...] = (
         PlexSimulator("Study", TITLES, PEOPLE),
@@ -185,10 +197,10 @@ class House:
 
 
 def defaults(result: ConfigFlowResult) -> dict[str, Any]:
-    """Return what a form is filled with."""
+    """Return what a form is filled with; a field that may stay empty has nothing."""
     schema = result["data_schema"]
     assert schema is not None
-    return {str(key): key.default() for key in schema.schema}
+    return {str(key): key.default() for key in schema.schema if callable(key.default)}
 
 
 @pytest.fixture

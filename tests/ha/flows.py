@@ -39,6 +39,11 @@ class Walk:
             self.shown = await self.manager.async_configure(self.shown["flow_id"])
         return self.shown
 
+    async def look(self) -> Shown:
+        """See what a flow shows that went on by itself."""
+        self.shown = await self.manager.async_configure(self.shown["flow_id"])
+        return self.shown
+
     async def choose(self, option: str) -> Shown:
         """Choose from a menu."""
         return await self.fill(next_step_id=option)
