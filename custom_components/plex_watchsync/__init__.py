@@ -26,7 +26,7 @@ HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make the hub and register the actions."""
-    hub_of(hass)
+    await hub_of(hass).start()
     async_setup_services(hass)
     return True
 
@@ -63,6 +63,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
     if is_household(entry):
         for viewer_id in entry.subentries:
             await hub.remove_viewer(viewer_id)
+        await hub.journal.remove()
     else:
         await hub.remove_server(entry)
 

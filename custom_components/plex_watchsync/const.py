@@ -36,8 +36,12 @@ CONF_SYNC_RATINGS: Final = "sync_ratings"
 CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"
 CONF_POSITION_MAX_PERCENT: Final = "position_max_percent"
 CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
+CONF_JOURNAL_DAYS: Final = "journal_days"
+CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 
 DEFAULT_REALTIME: Final = True
+DEFAULT_JOURNAL_DAYS: Final = 30
+DEFAULT_JOURNAL_ENTRIES: Final = 20_000
 DEFAULT_IMPORT_INTERVAL: Final = 60
 DEFAULT_FULL_INTERVAL: Final = 24
 

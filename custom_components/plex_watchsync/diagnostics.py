@@ -24,7 +24,11 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSy
     found: dict[str, Any] = {
         "entry": async_redact_data(entry.as_dict(), REDACTED),
         "viewers": [_viewer(viewer) for viewer in viewers],
-        "events": [{"at": note.at.isoformat(), "way": note.kind, "outcome": note.outcome, "event": note.item, "reason": note.reason} for note in hub.journal],
+        "events": [
+            {"at": note.at.isoformat(), "way": note.more["way"], "outcome": note.outcome, "event": note.event, "reason": note.reason}
+            for note in hub.journal
+            if "way" in note.more
+        ],
     }
     if coordinator := hub.coordinators.get(entry.entry_id):  # an entry that could not be set up has none
         numbers = coordinator.data.numbers._asdict()
@@ -47,6 +51,8 @@ def _viewer(viewer: ViewerSync) -> dict[str, Any]:
         },
         "next_retry": viewer.next_retry.isoformat() if viewer.next_retry else None,
         "journal": [
-            {"at": note.at.isoformat(), "kind": note.kind, "outcome": note.outcome, "account": note.account, "reason": note.reason} for note in viewer.journal
+            {"at": note.at.isoformat(), "kind": note.kind, "outcome": note.outcome, "account": note.account, "reason": note.reason}
+            for note in viewer.journal
+            if note.viewer == viewer.viewer
         ],
     }

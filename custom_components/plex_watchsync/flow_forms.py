@@ -26,6 +26,8 @@ from .const import (
     CONF_FULL_INTERVAL,
     CONF_IMPORT_INTERVAL,
     CONF_INITIAL_SYNC,
+    CONF_JOURNAL_DAYS,
+    CONF_JOURNAL_ENTRIES,
     CONF_LIBRARIES,
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
@@ -39,6 +41,8 @@ from .const import (
     CONF_WEBHOOK_LOCAL_ONLY,
     DEFAULT_FULL_INTERVAL,
     DEFAULT_IMPORT_INTERVAL,
+    DEFAULT_JOURNAL_DAYS,
+    DEFAULT_JOURNAL_ENTRIES,
     DEFAULT_REALTIME,
 )
 from .ports import (
@@ -161,6 +165,8 @@ def options_of_household(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_POSITION_TOLERANCE_SECONDS, default=kept.get(CONF_POSITION_TOLERANCE_SECONDS, usual.position_tolerance_seconds)): _number(
                 5, 300, "s"
             ),
+            probatio.Required(CONF_JOURNAL_DAYS, default=kept.get(CONF_JOURNAL_DAYS, DEFAULT_JOURNAL_DAYS)): _number(1, 365, "d"),
+            probatio.Required(CONF_JOURNAL_ENTRIES, default=kept.get(CONF_JOURNAL_ENTRIES, DEFAULT_JOURNAL_ENTRIES)): _number(100, 200_000, None),
         }
     )
 
@@ -193,5 +199,6 @@ def _words(words: Iterable[str], translation_key: str) -> SelectSelector:
     return SelectSelector(SelectSelectorConfig(options=[str(word) for word in words], translation_key=translation_key, mode=SelectSelectorMode.LIST))
 
 
-def _number(least: int, most: int, unit: str) -> NumberSelector:
-    return NumberSelector(NumberSelectorConfig(min=least, max=most, step=1, unit_of_measurement=unit, mode=NumberSelectorMode.BOX))
+def _number(least: int, most: int, unit: str | None) -> NumberSelector:
+    config = NumberSelectorConfig(min=least, max=most, step=1, mode=NumberSelectorMode.BOX)
+    return NumberSelector(NumberSelectorConfig(**config, unit_of_measurement=unit) if unit else config)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 from homeassistant.util.hass_dict import HassKey
@@ -15,6 +16,8 @@ from homeassistant.util.hass_dict import HassKey
 from .const import (
     CONF_DIRECTION,
     CONF_INITIAL_SYNC,
+    CONF_JOURNAL_DAYS,
+    CONF_JOURNAL_ENTRIES,
     CONF_LIBRARIES,
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
@@ -22,6 +25,8 @@ from .const import (
     CONF_SYNC_POSITION,
     CONF_SYNC_RATINGS,
     CONF_VIEWER,
+    DEFAULT_JOURNAL_DAYS,
+    DEFAULT_JOURNAL_ENTRIES,
     DOMAIN,
     SIGNAL_CHANGE,
     SIGNAL_REPORT,
@@ -49,7 +54,7 @@ class Hub:
         """Start with nothing loaded."""
         self.hass = hass
         self.documents: Documents = StoredDocuments(hass)
-        self.journal = Journal()  # of webhooks; what follows from them is in the viewers' own
+        self.journal = Journal(self.documents, self._on_news)
         self.coordinators: dict[str, ServerCoordinator] = {}
         self.viewers: dict[str, ViewerSync] = {}
         self._loading = asyncio.Lock()
@@ -59,14 +64,19 @@ class Hub:
         self._following: set[str] = set()  # the viewers for whom somebody is at it
         self._timers: dict[str, CALLBACK_TYPE] = {}
 
+    async def start(self) -> None:
+        """Find the journal; write what is only in memory when Home Assistant stops."""
+        await self.journal.load()
+        self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
+
     async def viewer(self, viewer_id: str) -> ViewerSync:
         """Return a viewer's sync, loaded at first use; raises `StoreError` when what was agreed on is lost (G3)."""
         async with self._loading:
             if viewer_id not in self.viewers:
-                viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change)
+                viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change, journal=self.journal)
                 await viewer.load()
                 self.viewers[viewer_id] = viewer
-        self.viewers[viewer_id].policy = self._policy()
+        self._follow_options(self.viewers[viewer_id])
         return self.viewers[viewer_id]
 
     async def attach(self, coordinator: ServerCoordinator) -> None:
@@ -207,6 +217,20 @@ class Hub:
         job = HassJob(partial(self._retry, viewer.viewer), cancel_on_shutdown=True)
         self._timers[viewer.viewer] = async_track_point_in_utc_time(self.hass, job, max(due, utcnow() + BREAK))
 
+    @callback
+    def _on_news(self) -> None:
+        """Write the journal a little later: one write for all that comes meanwhile."""
+        async_call_later(self.hass, FLUSH_AFTER, HassJob(self._flush_journal, cancel_on_shutdown=True))
+
+    async def _flush_journal(self, _now: datetime) -> None:
+        if household_entry(self.hass):  # after that there is nobody whose journal it is
+            await self.journal.flush(utcnow())
+
+    async def _on_stop(self, _event: Event) -> None:
+        for viewer in self.viewers.values():
+            await viewer.flush()
+        await self._flush_journal(utcnow())
+
     def _on_change(self, change: Change) -> None:
         async_dispatcher_send(self.hass, SIGNAL_CHANGE.format(change.viewer), change)
 
@@ -239,6 +263,13 @@ class Hub:
             sync_ratings=entry.options.get(CONF_SYNC_RATINGS, True),
         )
         return Account(server, policy, frozenset(subentry.data[CONF_LIBRARIES]))
+
+    def _follow_options(self, viewer: ViewerSync) -> None:
+        household = household_entry(self.hass)
+        options = household.options if household else {}
+        viewer.policy = self._policy()
+        self.journal.days = int(options.get(CONF_JOURNAL_DAYS, DEFAULT_JOURNAL_DAYS))
+        self.journal.entries = int(options.get(CONF_JOURNAL_ENTRIES, DEFAULT_JOURNAL_ENTRIES))
 
     def _policy(self) -> Policy:
         household = household_entry(self.hass)

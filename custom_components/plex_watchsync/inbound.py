@@ -1,34 +1,32 @@
 """What servers tell, by webhook or over a push stream: whose it is, and what follows from it."""
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .const import CONF_KIND, CONF_USER_ID, CONF_VIEWER, DOMAIN, SIGNAL_PLAYBACK
 from .coordinator import WatchSyncConfigEntry
-from .engine.journal import Note
+from .engine.journal import Note, NoteKind
 from .helpers import account_subentries, is_household, utcnow
 from .hub import HUB
-from .ports import Hint, InboundEvent
+from .ports import Hint, InboundEvent, InboundRequest
+from .servers import without_secrets
 
 
 @callback
-def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent, way: str) -> None:
-    """Route an event to its server and accounts: tell of what a player did, and have its item looked at. `way` is how it came."""
+def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent, way: str, message: InboundRequest | None = None) -> None:
+    """Route an event to its server and accounts: tell of what a player did, and have its item looked at. `way` is how it came, `message` in which words."""
     target = _server_entry(hass, entry, event)
-    if target is None:
-        note(hass, entry, way, "ignored", event=event.event, reason="it is from another server")
-        return
-    accounts = [one for one in account_subentries(target) if _is_by(event, one.data[CONF_USER_ID], one.title)]
-    if not accounts:
-        note(hass, target, way, "ignored", event=event.event, reason="its user has no account here")
-        return
+    accounts = [one for one in account_subentries(target) if _is_by(event, one.data[CONF_USER_ID], one.title)] if target else []
     for account in accounts:
         viewer, at = account.data[CONF_VIEWER], event.at or utcnow()
         if event.playback:
             async_dispatcher_send(hass, SIGNAL_PLAYBACK.format(viewer), account.subentry_id, event)
         if event.may_have_changed and event.item_id:
             hass.data[HUB].hint(viewer, [Hint(account.subentry_id, event.item_id, min(at, utcnow()), event.unplayed)])
-    note(hass, target, way, "processed" if event.may_have_changed or event.playback else "ignored", event=event.event)
+    reason = "it is from another server" if target is None else "" if accounts else "its user has no account here"
+    used = bool(accounts) and (event.may_have_changed or event.playback is not None)
+    note(hass, target or entry, way, "processed" if used else "ignored", event=event, account=next(iter(accounts), None), reason=reason, message=message)
 
 
 def _server_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent) -> WatchSyncConfigEntry | None:
@@ -45,6 +43,34 @@ def _is_by(event: InboundEvent, user_id: str, name: str) -> bool:
     return event.user_name is None or event.user_name.casefold() == name.casefold()
 
 
-def note(hass: HomeAssistant, entry: WatchSyncConfigEntry, way: str, outcome: str, *, event: str = "", reason: str = "") -> None:
-    """Keep what became of an event."""
-    hass.data[HUB].journal.add(Note(utcnow(), way, outcome, entry.title, event, reason))
+def note(
+    hass: HomeAssistant,
+    entry: WatchSyncConfigEntry,
+    way: str,
+    outcome: str,
+    *,
+    event: InboundEvent | None = None,
+    account: ConfigSubentry | None = None,
+    reason: str = "",
+    message: InboundRequest | None = None,
+) -> None:
+    """Journal what became of an event, and what its sender said, without secrets."""
+    more = {"way": way}
+    if event:
+        more["user"] = event.user_name or event.user_id or ""
+    if message:
+        more |= {"type": message.content_type.partition(";")[0], "payload": without_secrets(message)}
+    hass.data[HUB].journal.add(
+        Note(
+            utcnow(),
+            NoteKind.WEBHOOK if message or not event else NoteKind.HINT,
+            outcome,
+            account.subentry_id if account else "",
+            reason=reason,
+            event=event.event if event else "",
+            viewer=account.data[CONF_VIEWER] if account else "",
+            server=entry.entry_id,
+            item_id=(event.item_id if event else None) or "",
+            more=more,
+        )
+    )

@@ -11,7 +11,7 @@ from homeassistant.helpers import service
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util.ulid import ulid_now
 
-from . import services_explain, services_media
+from . import services_explain, services_journal, services_media
 from .const import CONF_LIBRARIES, CONF_VIEWER, CONF_WEBHOOK_ENABLED, CONF_WEBHOOK_ID, CONF_WEBHOOK_LOCAL_ONLY, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run, RunKind
@@ -52,7 +52,10 @@ WEBHOOK_SCHEMA = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.st
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    register(hass, (*ACTIONS, *services_media.ACTIONS, *services_explain.ACTIONS))
+    register(hass, ACTIONS)
+    register(hass, services_explain.ACTIONS)
+    register(hass, services_journal.ACTIONS)
+    register(hass, services_media.ACTIONS)
 
 
 async def run_for(coordinator: ServerCoordinator, kind: RunKind, *, full: bool) -> None:

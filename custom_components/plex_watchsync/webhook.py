@@ -63,13 +63,13 @@ def _handler(entry: WatchSyncConfigEntry) -> Callable[[HomeAssistant, str, Reque
         if not bucket.take():
             return Response(status=HTTPStatus.TOO_MANY_REQUESTS)
         try:
-            body = await _body(request)
-            event = parse_webhook(ServerKind(entry.data[CONF_KIND]), InboundRequest(request.headers.get(CONTENT_TYPE, ""), body))
+            message = InboundRequest(request.headers.get(CONTENT_TYPE, ""), await _body(request))
+            event = parse_webhook(ServerKind(entry.data[CONF_KIND]), message)
         except InboundTooLarge as error:
             return _refused(hass, entry, webhook_id, error, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except InboundError as error:
             return _refused(hass, entry, webhook_id, error, HTTPStatus.BAD_REQUEST)
-        hass.loop.call_soon(inbound.route, hass, entry, event, WAY)
+        hass.loop.call_soon(inbound.route, hass, entry, event, WAY, message)
         return Response(status=HTTPStatus.OK)
 
     return handle

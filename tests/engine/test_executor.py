@@ -83,7 +83,7 @@ async def test_an_item_that_is_gone_is_dropped(house: House) -> None:
     del house.servers["emby"].records["tt1"]
     await house.hint("plex", "tt1")
     assert house.viewer.pending("emby") == 0
-    assert [note.outcome for note in house.viewer.journal if note.account == "emby"] == ["dropped"]
+    assert [note.outcome for note in house.viewer.journal if (note.kind, note.account) == ("operation", "emby")] == ["dropped"]
 
 
 async def test_a_person_may_be_faster(house: House) -> None:

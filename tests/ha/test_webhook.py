@@ -16,6 +16,7 @@ from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.util.aiohttp import MockRequest
 
+from custom_components.plex_watchsync.engine.journal import NoteKind
 from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
@@ -62,7 +63,7 @@ class Hooks:
     @property
     def notes(self) -> list[tuple[str, str, str]]:
         """Return outcome, event and reason of what came in."""
-        return [(note.outcome, note.item, note.reason) for note in self.house.hass.data[HUB].journal]
+        return [(note.outcome, note.event, note.reason) for note in self.house.hass.data[HUB].journal if note.kind is NoteKind.WEBHOOK]
 
 
 @pytest.fixture

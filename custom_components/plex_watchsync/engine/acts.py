@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from ..sync.acts import Act, after, agreed
 from ..sync.item import Item
 from ..sync.merge import Claims
+from ..sync.model import ReplicaId
 from ..sync.selection import Selection
 from .cycle import Cycle, kind_of
-from .journal import Note
+from .journal import Note, NoteKind
 from .listing import find
 from .pace import paced
 from .report import Change, ChangeKind
@@ -40,6 +41,21 @@ def adopt(cycle: Cycle, before: Item, claims: Claims, reason: str, *, new: bool 
     kind = kind_of(old, now, anew=before.claims.view is not None and before.claims.view != claims.view)
     if kind is not None:
         at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
-        change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, HERE, at, reason, new=new)
-        cycle.report.changes.append(change)
-        cycle.journal.add(Note(cycle.clock(), "change", kind, HERE, str(item.media), reason))
+        change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, ReplicaId(HERE, ""), at, reason, new=new)
+        named = cycle.report.add(change)
+        cycle.journal.add(
+            Note(
+                cycle.clock(),
+                NoteKind.CHANGE,
+                "agreed",
+                item=str(item.media),
+                reason=reason,
+                event=kind,
+                viewer=cycle.viewer,
+                item_id=item.item_id,
+                run_id=cycle.report.run_id,
+                change_id=named.change_id,
+                before=old,
+                after=now,
+            )
+        )

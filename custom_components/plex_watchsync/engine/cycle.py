@@ -13,7 +13,7 @@ from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
-from .journal import Journal, Note
+from .journal import Journal, Note, NoteKind
 from .pace import paced
 from .reader import Reader, Reading
 from .report import Change, ChangeKind, Report, Write
@@ -98,8 +98,16 @@ class Cycle:
 
     async def _read_with(self, reader: Reader, hints: list[Hint]) -> Reading | None:
         if hints:
+            self._note_hints(hints)
             return await reader.look(hints)
         return await reader.list(self.run.libraries) if self.run.lists else None
+
+    def _note_hints(self, hints: Iterable[Hint]) -> None:
+        for hint in hints:
+            if not hint.again:
+                event, run_id = "unwatched" if hint.unplayed else "look", self.report.run_id
+                note = Note(self.clock(), NoteKind.HINT, "looked", hint.account, event=event, viewer=self.viewer, item_id=hint.item_id, run_id=run_id)
+                self.journal.add(note)
 
     async def _read_again(self, account_id: str, item_ids: set[str]) -> Reading | None:
         try:
@@ -113,7 +121,7 @@ class Cycle:
         doubtful: dict[str, set[str]] = {}
         async for item_id, sightings in paced((await self._by_item(readings)).items()):
             outcome = reconcile(self.baseline[item_id], sightings, self._run_policy())
-            self._take(outcome)
+            self._take(outcome, sightings)
             for account, item in outcome.doubtful:
                 doubtful.setdefault(account, set()).add(item)
         return doubtful
@@ -142,16 +150,41 @@ class Cycle:
         accounts = {known: replace(one, direction=Direction.EXPORT_ONLY) for known, one in self.policy.accounts.items()}
         return replace(self.policy, accounts=accounts)
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome, sightings: Mapping[ReplicaId, Sighting]) -> None:
         item = outcome.item
         before = self.baseline[item.item_id]
         self.baseline.put(item)
         self.touched.add(item.item_id)
-        changes = (self._change(before, outcome), self._rated(before, outcome)) if item.claims != before.claims else ()
-        for change in filter(None, changes):
-            self.report.changes.append(change)
-            self.report.of(change.account).changed += 1
-            self.journal.add(Note(self.clock(), "change", change.kind, change.account, str(item.media), change.reason))
+        found = (self._change(before, outcome), self._rated(before, outcome)) if item.claims != before.claims else ()
+        changes = [self.report.add(change) for change in found if change]
+        for replica_id, finding in outcome.findings.items():
+            won = [change for change in changes if change.replica == replica_id]
+            kept = [] if won or finding.unchanged or finding.first else [None]
+            for change in won or kept:
+                self._note(before, replica_id, finding, sightings[replica_id].state, change)
+
+    def _note(self, before: Item, replica_id: ReplicaId, finding: Finding, reading: WatchState, change: Change | None) -> None:
+        """Journal what a reading was taken for, with the readings that led to it (G5)."""
+        known, agreed = before.replicas[replica_id].reading, before.claims.state
+        self.journal.add(
+            Note(
+                self.clock(),
+                NoteKind.CHANGE if change else NoteKind.DECISION,
+                "agreed" if change else "doubtful" if finding.doubtful else "kept",
+                replica_id.account,
+                str(before.media),
+                change.reason if change else finding.reason,
+                event=change.kind if change else "",
+                viewer=self.viewer,
+                item_id=before.item_id,
+                run_id=self.report.run_id,
+                change_id=change.change_id if change else "",
+                before=agreed if change else known,
+                after=change.after if change else None,
+                reading=reading,
+                more={"first": "yes"} if change and not change.new else {},
+            )
+        )
 
     def _change(self, before: Item, outcome: Outcome) -> Change | None:
         """Name what happened and at which account, if it is anything that people would call a change."""
@@ -163,7 +196,7 @@ class Cycle:
         replica_id, finding = winner
         first = finding.first and self.policy.accounts[replica_id.account].first_sync
         at = (new.last_played if kind is ChangeKind.WATCHED else None) or self.clock()
-        return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id.account, at, finding.reason, new=not first)
+        return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id, at, finding.reason, new=not first)
 
     def _rated(self, before: Item, outcome: Outcome) -> Change | None:
         """Name who rated the item, if anybody did (M4)."""
@@ -172,7 +205,7 @@ class Cycle:
         if new.rating == old.rating or winner is None:
             return None
         first = outcome.findings[winner].first and self.policy.accounts[winner.account].first_sync
-        return Change(ChangeKind.RATED, self.viewer, item.item_id, item.media, item.keys, old, new, winner.account, self.clock(), "M4 rated", new=not first)
+        return Change(ChangeKind.RATED, self.viewer, item.item_id, item.media, item.keys, old, new, winner, self.clock(), "M4 rated", new=not first)
 
     async def _forget_missing(self, reading: Reading) -> None:
         """Forget a replica after two complete listings in a row without it (G4)."""

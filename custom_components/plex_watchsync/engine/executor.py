@@ -14,7 +14,7 @@ from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
 from ..sync.reconcile import has_position, shows
-from .journal import Journal, Note
+from .journal import Journal, Note, NoteKind
 from .outbox import Entry, Outbox
 from .report import Report
 
@@ -29,6 +29,7 @@ PATIENCE_OF_RATINGS = 3  # nobody recorded how an Emby shows a thumb, if it does
 class Executor:
     """Carries out what the outbox holds for one account."""
 
+    viewer: str
     account: str
     server: WatchServer
     policy: Policy
@@ -139,7 +140,7 @@ class Executor:
         elif self._shows(entry, found.state) or self._is_enough(entry, found.state):
             self._acknowledge(entry, found.state)
             self.report.of(self.account).written += 1
-            self._note(entry, "written", entry.operation.reason)
+            self._note(entry, "written", entry.operation.reason, found.state)
         elif done:
             entry.unshown += 1
             self._fail(entry, None, None)
@@ -184,10 +185,27 @@ class Executor:
         self.report.of(self.account).failed += 1
         self._note(entry, "dropped", reason)
 
-    def _note(self, entry: Entry, outcome: str, reason: str) -> None:
-        items = self.baseline.of_replica(entry.operation.replica)
-        name = str(items[0].media) if items else entry.operation.replica.item
-        self.journal.add(Note(self.clock(), "operation", outcome, self.account, name, reason))
+    def _note(self, entry: Entry, outcome: str, reason: str, reading: WatchState | None = None) -> None:
+        operation = entry.operation
+        items = self.baseline.of_replica(operation.replica)
+        self.journal.add(
+            Note(
+                self.clock(),
+                NoteKind.OPERATION,
+                outcome,
+                self.account,
+                str(items[0].media) if items else operation.replica.item,
+                reason,
+                event=operation.kind,
+                viewer=self.viewer,
+                item_id=items[0].item_id if items else "",
+                run_id=self.report.run_id,
+                before=operation.shown,
+                after=operation.wanted,
+                reading=reading,
+                more={"server_item": operation.replica.item, "attempt": str(entry.attempts + 1)},
+            )
+        )
 
 
 def _pause(error: ServerError) -> timedelta | None:

@@ -1,12 +1,12 @@
 """What a run read, changed and wrote."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from ..ports import ServerError
-from ..sync.model import Media, WatchState
+from ..sync.model import Media, ReplicaId, WatchState
 from ..sync.plan import WriteKind
 
 
@@ -30,10 +30,16 @@ class Change:
     keys: frozenset[str]
     before: WatchState
     after: WatchState
-    account: str
+    replica: ReplicaId
     at: datetime
     reason: str
+    change_id: str = ""
     new: bool = True
+
+    @property
+    def account(self) -> str:
+        """The account where it happened."""
+        return self.replica.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,14 @@ class Report:
     planned: list[Write] = field(default_factory=list)
     errors: dict[str, ServerError] = field(default_factory=dict)
     duration: float = 0.0
+
+    def add(self, change: Change) -> Change:
+        """Keep a change, under the name that it has in the journal and to `undo`."""
+        named = replace(change, change_id=f"{self.run_id}.{len(self.changes) + 1}")
+        self.changes.append(named)
+        if named.account:
+            self.of(named.account).changed += 1
+        return named
 
     def of(self, account: str) -> Counts:
         """Return an account's counts, made at first use."""

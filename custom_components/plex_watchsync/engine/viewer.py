@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,13 +11,13 @@ from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline
 from ..sync.item import Item
 from ..sync.match import detach
-from ..sync.model import Observation
+from ..sync.model import Observation, ReplicaId
 from ..sync.policy import Policy
 from .cycle import Cycle
 from .executor import Executor
 from .explain import Explainer, Explanation
 from .ignores import Ignores, Rule
-from .journal import Journal, Note
+from .journal import Journal, Note, NoteKind
 from .outbox import Outbox
 from .pace import paced
 from .reader import Reader
@@ -172,7 +172,8 @@ class ViewerSync:
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
-        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, self.journal, report, self.outbox.sent)
+        journal = Journal() if run.dry_run else self.journal  # what did not happen is not journalled
+        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, journal, report, self.outbox.sent)
 
     async def _plan_only(self, cycle: Cycle) -> None:
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
@@ -217,7 +218,16 @@ class ViewerSync:
     async def _drain(self, cycle: Cycle) -> dict[str, list[Observation]]:
         parts = {
             known: Executor(
-                known, account.server, cycle.policy, self.outbox, self.baseline, self.journal, self.clock, cycle.report, overwrite=cycle.run.ignore_date
+                self.viewer,
+                known,
+                account.server,
+                cycle.policy,
+                self.outbox,
+                self.baseline,
+                self.journal,
+                self.clock,
+                cycle.report,
+                overwrite=cycle.run.ignore_date,
             )
             for known, account in cycle.accounts.items()
             if self.outbox.due(known)
@@ -248,13 +258,24 @@ class ViewerSync:
             item = self.baseline[row[0]]
             at = datetime.fromtimestamp(row[2], self.clock().tzinfo)
             state = item.claims.state
-            self.last_watched = Change(ChangeKind.WATCHED, self.viewer, item.item_id, item.media, item.keys, state, state, row[1], at, "restored", new=False)
+            self.last_watched = Change(
+                ChangeKind.WATCHED, self.viewer, item.item_id, item.media, item.keys, state, state, ReplicaId(row[1], ""), at, "restored", new=False
+            )
 
     def _finished(self, report: Report) -> Report:
         report.duration = (self.clock() - report.started).total_seconds()
-        for account, error in report.errors.items():
-            self.journal.add(Note(self.clock(), "run", "failed", account, "", str(error)))
+        if not report.dry_run:
+            self._note_run(report)
         return report
+
+    def _note_run(self, report: Report) -> None:
+        """Journal what a run did at each account; one that did nothing anywhere is no news."""
+        for account, counts in report.counts.items():
+            error, numbers = report.errors.get(account), {name: str(count) for name, count in asdict(counts).items() if count}
+            if error or numbers:
+                outcome, reason = ("failed", str(error)) if error else ("finished", "")
+                note = Note(self.clock(), NoteKind.RUN, outcome, account, "", reason, viewer=self.viewer, run_id=report.run_id, more=numbers)
+                self.journal.add(note)
 
 
 def _second(at: datetime) -> datetime:

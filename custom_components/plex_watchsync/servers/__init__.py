@@ -2,6 +2,7 @@
 
 from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe, quick_connect
 from .http import clean_url
+from .inbound import without_secrets
 from .listener import Listener
 from .mediabrowser import QuickConnect
 from .plex import PlexLink, PlexResource, PlexTv
@@ -23,4 +24,5 @@ __all__ = [
     "parse_webhook",
     "probe",
     "quick_connect",
+    "without_secrets",
 ]

@@ -1,6 +1,7 @@
 """Webhook bodies without a web framework: forms and JSON, as they come through any way in."""
 
 import json
+import re
 from collections.abc import Mapping
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -13,6 +14,10 @@ from ..ports import InboundError, InboundRequest, InboundTooLarge
 MAX_TEXT = 1 << 20
 """Bytes of a webhook's text; Plex's poster, a part of its own, does not count."""
 MOST_PARTS = 20
+MOST_SHOWN = 1000
+"""Characters of a body that are kept for people to read."""
+_SECRET_NAMES = re.compile(r"token|secret|passw|api_?key|auth|cookie|address|endpoint|^ip$|e_?mail|device_?id", re.IGNORECASE)
+_SECRET_VALUES = re.compile(r"((?:token|api_?key|secret|password)=)[^&\s\"]+", re.IGNORECASE)
 
 
 def form_fields(request: InboundRequest) -> dict[str, str]:
@@ -38,6 +43,21 @@ def json_object(request: InboundRequest) -> Mapping[str, Any]:
         message = "the body is not a JSON object"
         raise InboundError(message)
     return found
+
+
+def without_secrets(request: InboundRequest) -> str:
+    """Return the start of a message for people to read: nothing that lets anybody in, no address of a player, no picture."""
+    field = next((text for text in form_fields(request).values() if text.lstrip().startswith("{")), None)
+    content = json_object(request if field is None else InboundRequest("application/json", field.encode()))
+    return json.dumps(_masked(content), ensure_ascii=False, separators=(",", ":"))[:MOST_SHOWN]
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: "…" if _SECRET_NAMES.search(name) and one else _masked(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one) for one in value]
+    return _SECRET_VALUES.sub(r"\1…", value) if isinstance(value, str) else value
 
 
 def _multipart(request: InboundRequest) -> dict[str, str]:
