@@ -180,12 +180,17 @@ async def home(acts: int, port: int) -> None:
     """Measure in the demo how long acts take to the other servers."""
     with tempfile.TemporaryDirectory() as folder:
         async with demo(Path(folder), port) as running:
-            took = [await _travel(running, title, number) for number, title in zip(range(acts), await unwatched_titles(running.media), strict=False)]
+            titles = await unwatched_titles(running.media)
+            took = [await _travel(running, title, number, "play", "finish") for number, title in zip(range(acts), titles, strict=False)]
             answered = [await _answer(running) for _ in range(acts)]
+            for server in running.media.servers.values():
+                await server.send_webhooks_to()
+            marked = [await _travel(running, title, number, "mark_watched") for number, title in zip(range(acts), titles, strict=False)]
             report = await running.home.act("import_state", config_entry_id=(await running.home.entries())["Household"]["entry_id"], force_full=True)
     print()
     _percentiles("webhook to written on the two others", took)
     _percentiles("webhook answered", answered)
+    _percentiles("mark by hand to written, by socket", marked)
     print(f"  {'full import of the three servers':<38} {sum(one['read'] for one in report['servers'].values())} rows, {report['duration'] * 1000:.0f} ms")
 
 
@@ -205,13 +210,15 @@ async def _answer(running: Demo) -> float:
     return time.perf_counter() - began
 
 
-async def _travel(running: Demo, title: str, number: int) -> float:
+async def _travel(running: Demo, title: str, number: int, *acts: str) -> float:
+    """Act on one server, and measure from the last act on until the others show the title watched."""
     servers = list(running.media.servers.values())
     server = servers[number % len(servers)]
     others = [one for one in servers if one is not server]
-    await server.act(title, "play")
+    for act in acts[:-1]:
+        await server.act(title, act)
     began = time.perf_counter()
-    await server.act(title, "finish")
+    await server.act(title, acts[-1])
     async with asyncio.timeout(PLAUSIBLE):
         while not all([(await one.rows())[title]["played"] for one in others]):
             await asyncio.sleep(0.005)
