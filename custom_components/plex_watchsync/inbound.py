@@ -23,7 +23,7 @@ def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent,
         if event.playback:
             async_dispatcher_send(hass, SIGNAL_PLAYBACK.format(viewer), account.subentry_id, event)
         if event.may_have_changed and event.item_id:
-            hass.data[HUB].hint(viewer, [Hint(account.subentry_id, event.item_id, min(at, utcnow()), event.unplayed)])
+            hass.data[HUB].hint(viewer, [Hint(account.subentry_id, event.item_id, min(at, utcnow()), event.unplayed, event.settled)])
     reason = "it is from another server" if target is None else "" if accounts else "its user has no account here"
     used = bool(accounts) and (event.may_have_changed or event.playback is not None)
     note(hass, target or entry, way, "processed" if used else "ignored", event=event, account=next(iter(accounts), None), reason=reason, message=message)

@@ -160,7 +160,7 @@ class ServerTooOld(UnexpectedAnswer):
 class Hint:
     """Look there, something may have changed; the state itself is read from the server.
 
-    `unplayed` is a server's explicit word that a person marked the item unwatched (R5); `at` is when it happened; `again`: this is the second look.
+    `unplayed` is a server's explicit word that a person marked the item unwatched (R5); `at` is when it happened; `again`: this look is the last one.
     """
 
     account: str
@@ -192,7 +192,7 @@ class InboundEvent:
     """What a server told, by webhook or over a push stream, understood.
 
     `event` is the sender's own name of it; `server_id`, `user_id`, `user_name` and `item_id` as far as the sender gives them. `may_have_changed` tells
-    whether the item's watch state may have changed. `unplayed` as in `Hint`.
+    whether the item's watch state may have changed, `settled` that the server has saved it: one look is enough. `unplayed` as in `Hint`.
     """
 
     kind: ServerKind
@@ -205,6 +205,7 @@ class InboundEvent:
     playback: Playback | None = None
     position: int | None = None
     may_have_changed: bool = False
+    settled: bool = False
     unplayed: bool = False
     at: datetime | None = None
 

@@ -115,7 +115,8 @@ async def test_what_is_played_is_told_once(house: House, hass_client_no_auth: Cl
     await asyncio.sleep(0.2)
     await place.act(Act.FINISH)
     await until(lambda: "stopped" in told and "watched" in told)
-    await until(lambda: {"webhook", "push"} <= {note.kind for note in house.hass.data[HUB].journal if note.outcome == "processed" and _is_stop(note.item)})
+    journal = house.hass.data[HUB].journal
+    await until(lambda: {"webhook", "push"} <= {note.more["way"] for note in journal if note.outcome == "processed" and _is_stop(note.event)})
     await house.call("sync", config_entry_id=entries[kind].entry_id)
     await house.settle()
     assert Counter(told) == {"started": 1, "stopped": 1, "watched": 1}

@@ -70,6 +70,12 @@ class MediaBrowserPushContract(PushContract):
             await ear.event(place.item_id())
             assert ear.gaps() == 1
 
+    async def test_what_a_frame_tells_is_saved_already(self, place: PushPlace) -> None:
+        """It comes half a second after: a second look would find nothing (server-apis §5.4, §5.6)."""
+        async with place.listening(await place.connection()) as ear:
+            await place.act(Act.MARK_WATCHED)
+            assert (await ear.event(place.item_id())).settled
+
     async def test_a_small_change_of_the_library_is_looked_at(self, place: PushPlace) -> None:
         """New and changed items one by one; what is said to be gone is not believed (G4)."""
         async with place.listening(await place.connection()) as ear:

@@ -47,19 +47,19 @@ class Ear:
         if compact_id(data["UserId"]) != self._user_id:
             return
         ids = [row["ItemId"] for row in data["UserDataList"] if "UnplayedItemCount" not in row]
-        yield from self._named("UserDataChanged", ids, "much was changed")
+        yield from self._named("UserDataChanged", ids, "much was changed", settled=True)
 
     def _library(self, data: _Values) -> Iterator[Told]:
         """Read what came or changed; that something is gone was seen to be false, and only listings can tell (G4)."""
         ids = [*(data.get("ItemsAdded") or ()), *(data.get("ItemsUpdated") or ())]
         yield from self._named("LibraryChanged", ids, "the library changed")
 
-    def _named(self, event: str, ids: list[str], reason: str) -> Iterator[Told]:
+    def _named(self, event: str, ids: list[str], reason: str, *, settled: bool = False) -> Iterator[Told]:
         if len(ids) > MOST_NAMED:
             yield Gap(reason)
             return
         for item_id in ids:
-            yield self._event(event, compact_id(item_id), may_have_changed=True)
+            yield InboundEvent(self._kind, event, user_id=self._user_id, item_id=compact_id(item_id), may_have_changed=True, settled=settled)
 
     def _played(self, now: dict[str, _Playing]) -> Iterator[InboundEvent]:
         before, self._playing = self._playing, now
