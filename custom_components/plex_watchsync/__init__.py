@@ -16,7 +16,8 @@ from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run
 from .helpers import is_household, server_of
 from .hub import HUB, hub_of
-from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, StoreError
+from .moves import async_follow
+from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, ServerUnavailable, StoreError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -93,6 +94,8 @@ async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     except OtherServerKind as error:
         raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
     except ServerError as error:
+        if isinstance(error, ServerUnavailable):
+            await async_follow(hass, entry)  # found elsewhere, it is set up anew at once
         placeholders["error"] = str(error)
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders=placeholders) from error
     if identity.server_id != entry.unique_id:

@@ -1,11 +1,14 @@
 """Flows of a server: sign in and set its first account up, sign in anew, follow it to a new address; options."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, override
 from uuid import uuid4
 
-from homeassistant.components import webhook
+from yarl import URL
+
+from homeassistant.components import network, webhook
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigEntriesFlowManager,
@@ -19,6 +22,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.core import callback
 from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
 from . import flow_forms as forms
 from .const import (
@@ -37,7 +41,11 @@ from .flow_renewal import device_of, kept, renewed, unserved
 from .flow_sign_in import Access, address_of, sign_in, who_answers
 from .flow_subentries import AccountFlow, ViewerFlow
 from .helpers import is_household
+from .moves import async_found
 from .ports import ServerKind
+from .servers import discover
+
+PLEX_PORT = 32400
 
 
 class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowResult], ConfigFlow, domain=DOMAIN):
@@ -45,6 +53,9 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
 
     VERSION = 1
     _typed: Mapping[str, Any] = {}
+    _found: Mapping[str, str] = {}
+    """Names of servers that told of themselves, by address."""
+    _searching: asyncio.Task[None] | None = None
 
     @staticmethod
     @callback
@@ -72,16 +83,33 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         return self.async_show_menu(step_id="user", menu_options=[kind.value for kind in ServerKind])
 
+    @override
+    async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
+        """Offer a Plex server that told of itself; one that is set up already is followed."""
+        url = str(URL.build(scheme="http", host=discovery_info.host, port=discovery_info.port or PLEX_PORT))
+        identity = await self.asked(who_answers(self.hass, ServerKind.PLEX, {CONF_URL: url, CONF_VERIFY_SSL: True}))
+        if identity is None:
+            return self.aborted(url)
+        if entry := await self.async_set_unique_id(identity.server_id):
+            await async_found(self.hass, entry, url)
+        self._abort_if_unique_id_configured()
+        name = discovery_info.name.partition("._plexmediasvr")[0]
+        self._found, self.wanted_server = {url: name}, identity.server_id
+        self.context["title_placeholders"] = {"name": name}
+        return await self.async_step_plex()
+
     async def async_step_plex(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Plex."""
         return self.async_show_menu(step_id="plex", menu_options=["plex_sign_in", "plex_token"])
 
     async def async_step_jellyfin(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Jellyfin."""
+        self._search(ServerKind.JELLYFIN)
         return self.async_show_menu(step_id="jellyfin", menu_options=["jellyfin_quick_connect", "jellyfin_password", "jellyfin_api_key"])
 
     async def async_step_emby(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose how to sign in to Emby."""
+        self._search(ServerKind.EMBY)
         return self.async_show_menu(step_id="emby", menu_options=["emby_password", "emby_api_key"])
 
     async def async_step_plex_token(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -98,7 +126,7 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
                     return shown
         return self.async_show_form(
             step_id="jellyfin_quick_connect",
-            data_schema=self.add_suggested_values_to_schema(forms.address(), self._typed),
+            data_schema=self.add_suggested_values_to_schema(forms.address(await self._nearby()), self._typed),
             errors=dict(self.errors),
             description_placeholders={"kind": forms.name_of(ServerKind.JELLYFIN), "example_url": forms.EXAMPLE_URLS[ServerKind.JELLYFIN], **self.placeholders},
         )
@@ -154,7 +182,7 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
             return self._keep(entry, {CONF_URL: address_of(user_input), CONF_VERIFY_SSL: user_input[CONF_VERIFY_SSL]})
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(forms.address(), user_input or entry.data),
+            data_schema=self.add_suggested_values_to_schema(forms.address({}), user_input or entry.data),
             errors=dict(self.errors),
             description_placeholders={"server": entry.title, "example_url": forms.EXAMPLE_URLS[ServerKind(entry.data[CONF_KIND])], **self.placeholders},
         )
@@ -199,10 +227,29 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
         typed = {name: value for name, value in (user_input or {}).items() if name != secret}
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(forms.sign_in(secret), typed),
+            data_schema=self.add_suggested_values_to_schema(forms.sign_in(secret, await self._nearby()), typed),
             errors=dict(self.errors),
             description_placeholders={"kind": forms.name_of(kind), "example_url": forms.EXAMPLE_URLS[kind], **self.placeholders},
         )
+
+    def _search(self, kind: ServerKind) -> None:
+        """Begin to look for servers; they answer while the person chooses how to sign in."""
+        self._searching = self.hass.async_create_background_task(self._look_around(kind), f"{DOMAIN} looks for servers")
+
+    async def _look_around(self, kind: ServerKind) -> None:
+        """Find servers that are not set up yet; those that are and do not answer where they did are followed."""
+        found = await discover(kind, [str(one) for one in await network.async_get_ipv4_broadcast_addresses(self.hass)])
+        known = {one: self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, one.server_id) for one in found}
+        self._found = {one.url: one.name for one, entry in known.items() if entry is None}
+        for one, entry in known.items():
+            if entry:
+                await async_found(self.hass, entry, one.url)
+
+    async def _nearby(self) -> Mapping[str, str]:
+        """Return the servers that told of themselves."""
+        if self._searching:
+            await self._searching
+        return self._found
 
     async def _identified(self, kind: ServerKind, given: Mapping[str, Any]) -> bool:
         """Take the id of whoever answers at an address, before any secret goes there."""

@@ -14,6 +14,7 @@ from .engine.report import Report
 from .engine.run import Run, RunKind
 from .helpers import account_subentries
 from .logger import LOGGER
+from .moves import async_follow
 from .ports import AuthFailed, PushState, ServerError, ServerUnavailable
 from .servers import Listener
 
@@ -93,6 +94,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         """Import what changed on the server, and write what follows from it everywhere."""
         await self.hub.sync(Run(accounts=self.accounts))
         if self.problem is not None:
+            if isinstance(self.problem, ServerUnavailable):
+                await async_follow(self.hass, self.config_entry)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="server_failed",

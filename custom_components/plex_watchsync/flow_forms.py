@@ -70,7 +70,7 @@ EXAMPLE_URLS = {
 }
 _TEXT = TextSelector()
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
-_URL = {probatio.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url"))}
+_URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url"))
 _VERIFY_SSL = {probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()}
 _CREDENTIALS: Mapping[str, Mapping[probatio.Marker, TextSelector]] = {
     CONF_TOKEN: {probatio.Required(probatio.Secret(CONF_TOKEN)): _SECRET},
@@ -83,9 +83,9 @@ _CREDENTIALS: Mapping[str, Mapping[probatio.Marker, TextSelector]] = {
 """The fields of each way to sign in, by the field that is secret."""
 
 
-def address() -> probatio.Schema:
-    """Ask where a server is."""
-    return probatio.Schema({**_URL, **_VERIFY_SSL})
+def address(found: Mapping[str, str]) -> probatio.Schema:
+    """Ask where a server is; `found` are those that told of themselves, names by address."""
+    return probatio.Schema({**_url(found), **_VERIFY_SSL})
 
 
 def nothing() -> probatio.Schema:
@@ -104,9 +104,9 @@ def credentials(secret: str) -> probatio.Schema:
     return probatio.Schema(dict(_CREDENTIALS[secret]))
 
 
-def sign_in(secret: str) -> probatio.Schema:
-    """Ask for an address and what lets us in there."""
-    return probatio.Schema({**_URL, **_CREDENTIALS[secret], **_VERIFY_SSL})
+def sign_in(secret: str, found: Mapping[str, str]) -> probatio.Schema:
+    """Ask for an address and what lets us in there; `found` as in `address`."""
+    return probatio.Schema({**_url(found), **_CREDENTIALS[secret], **_VERIFY_SSL})
 
 
 def name() -> probatio.Schema:
@@ -193,6 +193,14 @@ def told(error: ServerError) -> tuple[str, dict[str, str]]:
 def name_of(kind: ServerKind) -> str:
     """Return a kind of server as its makers write it."""
     return kind.value.title()
+
+
+def _url(found: Mapping[str, str]) -> dict[probatio.Marker, TextSelector | SelectSelector]:
+    if not found:
+        return {probatio.Required(CONF_URL): _URL}
+    options = [SelectOptionDict(value=url, label=f"{name} ({url})") for url, name in found.items()]
+    choice = SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    return {probatio.Required(CONF_URL, description={"suggested_value": next(iter(found))}): SelectSelector(choice)}
 
 
 def _words(words: Iterable[str], translation_key: str) -> SelectSelector:

@@ -14,11 +14,12 @@ from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigFlowRes
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
+from custom_components.plex_watchsync import config_flow
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.helpers import opened, utcnow
 from custom_components.plex_watchsync.hub import Hub
 from custom_components.plex_watchsync.ports import Library, ServerKind
-from custom_components.plex_watchsync.servers import Connection
+from custom_components.plex_watchsync.servers import Announced, Connection
 from simulators.base import Act, Shown, Simulator, serving
 from simulators.catalogue import Title, generate
 from simulators.emby import EmbySimulator
@@ -57,6 +58,17 @@ def realtime(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     wanted = request.node.get_closest_marker("realtime") is not None
     monkeypatch.setattr("custom_components.plex_watchsync.realtime.DEFAULT_REALTIME", wanted)
     return wanted
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask neither plex.tv nor the local network where a test does not serve them."""
+
+    async def nobody(*_asked: object) -> tuple[Announced, ...]:
+        return ()
+
+    monkeypatch.setenv("PLEX_TV_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(config_flow, "discover", nobody)
 
 
 @dataclass

@@ -4,11 +4,12 @@ from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, 
 from .http import clean_url
 from .inbound import without_secrets
 from .listener import Listener
-from .mediabrowser import QuickConnect
+from .mediabrowser import Announced, QuickConnect, discover
 from .plex import PlexLink, PlexResource, PlexTv
 
 __all__ = [
     "WEBHOOK_EVENTS",
+    "Announced",
     "Connection",
     "Listener",
     "LogIn",
@@ -17,6 +18,7 @@ __all__ = [
     "PlexTv",
     "QuickConnect",
     "clean_url",
+    "discover",
     "log_in",
     "open_registrar",
     "open_server",

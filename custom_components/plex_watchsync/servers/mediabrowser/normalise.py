@@ -1,5 +1,6 @@
 """From what Jellyfin and Emby send to the words of the sync rules, and back; no clock and no request in here."""
 
+import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from ...ports import Library, ServerIdentity, ServerKind, ServerTooOld, ServerUn
 from ...sync.identity import episode_keys, external_id, movie_keys
 from ...sync.model import Media, MediaKind, Observation, Part, WatchState
 from ...sync.rating import DISLIKE, LIKE
+from ..http import clean_url
 from . import wire
 
 TICKS = 10_000_000
@@ -21,6 +23,15 @@ _LIBRARY_KINDS = {"movies": frozenset({MediaKind.MOVIE}), "tvshows": frozenset({
 _MIXED = frozenset(MediaKind)
 _LONGEST_FILE = 50
 """Episodes; a wider range is a misread file name (a year, a resolution), no file that holds so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A server that told of itself."""
+
+    server_id: str
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,15 @@ def server_identity(info: wire.PublicInfo) -> ServerIdentity | None:
         message = f"{kind} {version} is too old"
         raise ServerTooOld(message, version)
     return ServerIdentity(kind, server_id, info.get("ServerName") or server_id, version)
+
+
+def announced(datagram: bytes) -> Announced | None:
+    """Read what came after a broadcast, None when it is not from a server: anybody in the network may say anything."""
+    try:
+        told = json.loads(datagram)
+        return Announced(str(told["Id"]), str(told["Name"]), clean_url(told["Address"]))
+    except ValueError, TypeError, KeyError, AttributeError:
+        return None
 
 
 def _is_jellyfin(info: wire.PublicInfo, version: str) -> bool:
