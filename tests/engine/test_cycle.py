@@ -87,13 +87,15 @@ async def test_a_server_that_was_down_is_told_when_it_returns(house: House) -> N
 
 async def test_a_copy_is_forgotten_after_two_complete_listings(house: House) -> None:
     """G4, pitfall 8: once is not enough, and the agreed state stays for a copy that returns (pitfall 46)."""
+    for other in ("tt3", "tt4", "tt5"):  # one of two would be a library that vanishes (G2)
+        house.servers["jellyfin"].stock(other)
     house.servers["plex"].watch("tt1")
     await house.sync()
     gone = house.servers["jellyfin"].records.pop("tt1")
     await house.sync()
-    assert house.viewer.items("jellyfin") == 2
+    assert house.viewer.items("jellyfin") == 5
     await house.sync()
-    assert house.viewer.items("jellyfin") == 1
+    assert house.viewer.items("jellyfin") == 4
     assert gone.played
     house.servers["jellyfin"].records["tt1"] = WatchState()
     await house.sync()

@@ -1,18 +1,21 @@
 """One run's reading and agreeing: fetch, match, reconcile, read a second time what is doubtful, plan."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..ports import Hint, ServerError
 from ..sync.baseline import Baseline
+from ..sync.guard import Trip, too_many, vanished, would_unwatch
 from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
+from .holds import Hold, Holds
 from .journal import Journal, Note, NoteKind
 from .pace import paced
 from .reader import Reader, Reading
@@ -27,7 +30,8 @@ LISTINGS_UNTIL_FORGOTTEN = 2  # G4
 class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
-    `sent` tells what may show at a replica because it was written and not read back; `read` are the replicas that were read since.
+    `sent` tells what may show at a replica because it was written and not read back; `read` are the replicas that were read since,
+    `held` those whose unwatch nothing follows from (G2).
     """
 
     viewer: str
@@ -38,8 +42,10 @@ class Cycle:
     clock: Callable[[], datetime]
     journal: Journal
     report: Report
+    holds: Holds
     sent: Callable[[ReplicaId], tuple[WatchState, ...]] = lambda _replica_id: ()
     read: set[ReplicaId] = field(default_factory=set)
+    held: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
@@ -50,7 +56,7 @@ class Cycle:
         readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
         await self.conclude(readings)
         for reading in readings:
-            await self._forget_missing(reading)
+            await self._look_for_missing(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
         return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
@@ -77,9 +83,9 @@ class Cycle:
         return Write(operation.replica.account, operation.replica.item, items[0].media, operation.kind, operation.reason)
 
     def _operation(self, replica_id: ReplicaId) -> Operation | None:
-        if replica_id.account not in self.accounts or (
-            self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts
-        ):
+        if replica_id.account not in self.accounts or self.holds.has(replica_id):
+            return None
+        if self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts:
             return None
         items = self.baseline.of_replica(replica_id)
         return None if any(self.baseline.is_ignored(item) for item in items) else plan(items, replica_id, self.policy)
@@ -119,7 +125,9 @@ class Cycle:
     async def _reconcile(self, readings: Iterable[Reading]) -> dict[str, set[str]]:
         """Reconcile item by item; return by account what must be read again."""
         doubtful: dict[str, set[str]] = {}
-        async for item_id, sightings in paced((await self._by_item(readings)).items()):
+        seen = await self._by_item(readings)
+        await self._hold_back(seen)
+        async for item_id, sightings in paced(seen.items()):
             outcome = reconcile(self.baseline[item_id], sightings, self._run_policy())
             self._take(outcome, sightings)
             for account, item in outcome.doubtful:
@@ -207,20 +215,97 @@ class Cycle:
         first = outcome.findings[winner].first and self.policy.accounts[winner.account].first_sync
         return Change(ChangeKind.RATED, self.viewer, item.item_id, item.media, item.keys, old, new, winner, self.clock(), "M4 rated", new=not first)
 
-    async def _forget_missing(self, reading: Reading) -> None:
-        """Forget a replica after two complete listings in a row without it (G4)."""
+    async def _hold_back(self, seen: dict[str, dict[ReplicaId, Sighting]]) -> None:
+        """Take out of what was seen all unwatches that are held, and those that are more than a person's (G2)."""
+        suspects: dict[str, dict[ReplicaId, bool]] = {}
+        async for item_id, sightings in paced(seen.items()):
+            for replica_id, sighting in sightings.items():
+                if not sighting.state.played and sighting.unplayed_at is None and self.holds.has(replica_id):
+                    self.held.add(replica_id)
+                elif would_unwatch(self.baseline[item_id], replica_id, sighting, self._run_policy()):
+                    suspects.setdefault(replica_id.account, {})[replica_id] = sighting.unplayed_at is None
+        for account, polled in suspects.items():
+            self._judge(account, polled)
+        for item_id in [item_id for item_id, sightings in seen.items() if not self.held.isdisjoint(sightings)]:
+            seen[item_id] = {known: sighting for known, sighting in seen[item_id].items() if known not in self.held}
+        for account, count in Counter(replica_id.account for replica_id in self.held).items():
+            self.report.of(account).held = count
+
+    def _judge(self, account: str, suspects: Mapping[ReplicaId, bool]) -> None:
+        """Let an account's unwatches through, or hold them; `suspects` says which of them come from a poll. Who fails, holds."""
+        if self.run.explicit:
+            return
+        polls, now = [replica_id for replica_id, polled in suspects.items() if polled], self.clock()
+        held = self.holds.unwatches(account)
+        try:
+            watched, recent = self.baseline.counts(account).watched, self.holds.recent(account, now)
+            trip = too_many(len(suspects), len(polls), watched, recent, self.policy.limits)
+        except Exception:  # noqa: BLE001 - whatever goes wrong in the guard must not let anything through (pitfall 7)
+            trip = Trip.FAILED
+        if trip or (held and polls):
+            self._hold(account, trip or Trip.UNWATCHES, suspects if trip else polls)
+        self.holds.count(account, sum(replica_id not in self.held for replica_id in polls), now)
+
+    def _hold(self, account: str, trip: Trip, replicas: Iterable[ReplicaId]) -> None:
+        """Hold something of an account, and say so once."""
+        chosen = frozenset(replicas)
+        if trip is not Trip.VANISHED:
+            self.held |= chosen
+        hold = Hold(self.report.run_id, account, self.clock(), trip, frozenset(replica_id.item for replica_id in chosen))
+        if news := self.holds.add(hold):
+            self.report.held.append(news)
+            more = {"items": str(len(chosen))}
+            note = Note(self.clock(), NoteKind.DECISION, "held", account, reason=f"G2 {trip}", viewer=self.viewer, run_id=self.report.run_id, more=more)
+            self.journal.add(note)
+
+    async def _look_for_missing(self, reading: Reading) -> None:
+        """Forget a replica after two complete listings in a row without it (G4), but not when too much is missing at once (G2)."""
         if not reading.listed:
             return
+        items: Counter[str] = Counter()
+        missing: dict[ReplicaId, str] = {}
         async for replica_id in paced(self.baseline.of_account(reading.account)):
-            items = self.baseline.of_replica(replica_id)
-            replica = items[0].replicas[replica_id]
-            if replica_id.item in reading.seen or replica.library not in reading.listed:
-                continue
-            if replica.missing + 1 >= LISTINGS_UNTIL_FORGOTTEN:
-                detach(self.baseline, replica_id)
-                continue
-            for item in items:
-                self.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], missing=replica.missing + 1)))
+            library = self.baseline.of_replica(replica_id)[0].replicas[replica_id].library
+            if library in reading.listed:
+                items[library] += 1
+                if replica_id.item not in reading.seen:
+                    missing[replica_id] = library
+        self._let_go(reading)
+        lost = {replica_id: library for replica_id, library in missing.items() if not self._is_replaced(replica_id, reading)}
+        if lost and not self.run.explicit and (trip := self._missed(lost, items)):
+            self._hold(reading.account, trip, lost)
+            self.report.of(reading.account).held += len(lost)
+            return
+        if self.run.libraries is None:
+            self.holds.remove([hold for hold in self.holds.held if hold.account == reading.account and hold.vanished])
+        async for replica_id in paced(missing):
+            self._forget(replica_id, at_once=self.run.explicit)
+
+    def _is_replaced(self, replica_id: ReplicaId, reading: Reading) -> bool:
+        """Whether the server shows another copy of the title: a file was replaced, or the library rebuilt (R4)."""
+        items = self.baseline.of_replica(replica_id)
+        return all(any(other.account == replica_id.account and other.item in reading.seen for other in item.replicas) for item in items)
+
+    def _let_go(self, reading: Reading) -> None:
+        """End the hold of what a whole listing showed to be as it was, or to be gone."""
+        if self.run.libraries is None and (hold := self.holds.unwatches(reading.account)):
+            still = {replica_id.item for replica_id in self.held if replica_id.account == reading.account}
+            self.holds.release(hold, hold.items - still)
+
+    def _missed(self, lost: Mapping[ReplicaId, str], items: Mapping[str, int]) -> Trip | None:
+        try:
+            return vanished(Counter(lost.values()), items, self.policy.limits)
+        except Exception:  # noqa: BLE001 - as above
+            return Trip.VANISHED
+
+    def _forget(self, replica_id: ReplicaId, *, at_once: bool) -> None:
+        items = self.baseline.of_replica(replica_id)
+        missing = items[0].replicas[replica_id].missing + 1
+        if at_once or missing >= LISTINGS_UNTIL_FORGOTTEN:
+            detach(self.baseline, replica_id)
+            return
+        for item in items:
+            self.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], missing=missing)))
 
 
 def kind_of(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | None:

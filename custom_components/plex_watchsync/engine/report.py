@@ -8,6 +8,7 @@ from enum import StrEnum
 from ..ports import ServerError
 from ..sync.model import Media, ReplicaId, WatchState
 from ..sync.plan import WriteKind
+from .holds import Hold
 
 
 class ChangeKind(StrEnum):
@@ -75,6 +76,7 @@ class Report:
     counts: dict[str, Counts] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     planned: list[Write] = field(default_factory=list)
+    held: list[Hold] = field(default_factory=list)
     errors: dict[str, ServerError] = field(default_factory=dict)
     duration: float = 0.0
 

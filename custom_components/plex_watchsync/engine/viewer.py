@@ -1,7 +1,7 @@
 """One viewer's sync: owns the baseline and the outbox, and does one run at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,13 @@ from ..sync.policy import Policy
 from .cycle import Cycle
 from .executor import Executor
 from .explain import Explainer, Explanation
+from .holds import Hold, Holds
 from .ignores import Ignores, Rule
 from .journal import Journal, Note, NoteKind
 from .outbox import Outbox
 from .pace import paced
 from .reader import Reader
+from .release import Restoring, approving
 from .report import Change, ChangeKind, Report
 from .run import Account, Run, RunKind
 from .shards import Shards
@@ -50,6 +52,7 @@ class ViewerSync:
     last_watched: Change | None = None
     unmatched: dict[str, Unnamed] = field(default_factory=dict)
     ignores: Ignores = field(init=False)
+    holds: Holds = field(init=False)
     outbox: Outbox = field(init=False)
     _shards: Shards = field(init=False)
     _in_use: frozenset[int] = frozenset()
@@ -60,6 +63,7 @@ class ViewerSync:
         """Name the documents."""
         self._shards = Shards(self.viewer, self.documents)
         self.ignores = Ignores(f"{self.viewer}/ignored", self.documents)
+        self.holds = Holds(f"{self.viewer}/held", self.documents)
         self.outbox = Outbox(f"{self.viewer}/outbox", self.documents, self.clock)
 
     async def load(self) -> None:
@@ -73,6 +77,7 @@ class ViewerSync:
         except (LookupError, TypeError) as error:
             raise StoreError(self._name) from error
         await self.ignores.load()
+        await self.holds.load()
         self.baseline = await self._shards.load(self._in_use, self.ignores.selection)
         self._restore_last_watched(last)
         await self.outbox.load()
@@ -102,6 +107,20 @@ class ViewerSync:
             await self._write(cycle)
             return self._finished(cycle.report)
 
+    async def approve(self, holds: Sequence[Hold], run_id: str = "") -> list[Report]:
+        """Follow what is held, as a person says that it was meant (G2)."""
+        run = approving(holds, run_id)
+        for hold in holds:
+            self.journal.add(Note(self.clock(), NoteKind.DECISION, "approved", hold.account, viewer=self.viewer, run_id=hold.run_id))
+        self.holds.remove(holds)
+        reports = [await self.run(run)] if run.hints else []
+        vanished = frozenset(hold.account for hold in holds if hold.vanished)
+        return [*reports, await self.run(replace(run, accounts=vanished, hints=()))] if vanished else reports
+
+    async def discard(self, holds: Sequence[Hold], run_id: str = "") -> Report:
+        """Let the held servers show again what is agreed (G2)."""
+        return await self.run(Run(explicit=True, run_id=run_id), Restoring(holds))
+
     async def forget(self, account_id: str) -> None:
         """Forget an account; what it had watched stays agreed."""
         async with self._lock:
@@ -109,6 +128,7 @@ class ViewerSync:
             self.unmatched.pop(account_id, None)
             self._synced.discard(account_id)
             self.outbox.forget(account_id)
+            self.holds.forget(account_id)
             for replica_id in self.baseline.of_account(account_id):
                 detach(self.baseline, replica_id)
             await self._save()
@@ -138,6 +158,7 @@ class ViewerSync:
             await self._shards.remove()
             await self.documents.remove(self.outbox.name)
             await self.documents.remove(self.ignores.name)
+            await self.documents.remove(self.holds.name)
             await self.documents.remove(self._name)
 
     def pending(self, account_id: str) -> int:
@@ -172,8 +193,10 @@ class ViewerSync:
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
-        journal = Journal() if run.dry_run else self.journal  # what did not happen is not journalled
-        return Cycle(self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, journal, report, self.outbox.sent)
+        journal, holds = (Journal(), self.holds.copy()) if run.dry_run else (self.journal, self.holds)  # what did not happen is not kept
+        return Cycle(
+            self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, journal, report, holds, self.outbox.sent
+        )
 
     async def _plan_only(self, cycle: Cycle) -> None:
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
@@ -193,6 +216,8 @@ class ViewerSync:
             await self._save()
 
     async def _queue(self, cycle: Cycle) -> None:
+        for replica_id in cycle.held:
+            self.outbox.take(replica_id)
         self.outbox.read(cycle.read)
         if cycle.run.kind is RunKind.IMPORT:
             return
@@ -247,6 +272,7 @@ class ViewerSync:
         if self.baseline.changed or not self._in_use:
             self._in_use = await self._shards.save(self.baseline)
             await self.documents.save(self._name, {"synced": sorted(self._synced), "shards": sorted(self._in_use), "last_watched": self._last_watched_row()})
+        await self.holds.save()
         await self.outbox.save()
 
     def _last_watched_row(self) -> list[Any] | None:

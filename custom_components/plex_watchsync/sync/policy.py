@@ -56,6 +56,15 @@ class AccountPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one cycle may take away before it is held (G2): items, and percent of an account's watched items, or of all of them."""
+
+    breaker_items: int = 10
+    breaker_percent: int = 5
+    vanished_percent: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The household's thresholds (seconds, percent of the run time) and its accounts by id."""
 
@@ -63,3 +72,4 @@ class Policy:
     position_min_seconds: int = 60
     position_max_percent: int = 95
     position_tolerance_seconds: int = 10
+    limits: Limits = Limits()

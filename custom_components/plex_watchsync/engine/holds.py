@@ -1,0 +1,114 @@
+"""What the breaker holds for one viewer (G2): kept on disk until a person approves or discards it, or it goes away by itself."""
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ..ports import Documents, StoreError
+from ..sync.guard import WINDOW, Trip
+from ..sync.model import ReplicaId
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one account's server showed in a run and nobody is to follow: by the server's own ids; of what vanished, all that is missing."""
+
+    run_id: str
+    account: str
+    at: datetime
+    trip: Trip
+    items: frozenset[str]
+
+    @property
+    def vanished(self) -> bool:
+        """Whether these items are missing, rather than unwatched."""
+        return self.trip is Trip.VANISHED
+
+
+@dataclass(slots=True)
+class Holds:
+    """One viewer's holds, at most one of each sort for an account; and how many unwatches its polls found lately."""
+
+    name: str
+    documents: Documents
+    held: list[Hold] = field(default_factory=list)
+    _recent: dict[str, deque[datetime]] = field(default_factory=dict)
+    _changed: bool = False
+
+    def of(self, run_id: str) -> list[Hold]:
+        """Return what a run had held."""
+        return [hold for hold in self.held if hold.run_id == run_id]
+
+    def has(self, replica_id: ReplicaId) -> bool:
+        """Whether a replica's unwatch is held."""
+        return any(hold.account == replica_id.account and replica_id.item in hold.items for hold in self.held if not hold.vanished)
+
+    def has_any(self, account: str) -> bool:
+        """Whether anything of an account is held."""
+        return any(hold.account == account for hold in self.held)
+
+    def unwatches(self, account: str) -> Hold | None:
+        """Return an account's held unwatches, which further ones from polls join."""
+        return next((hold for hold in self.held if hold.account == account and not hold.vanished), None)
+
+    def add(self, hold: Hold) -> Hold | None:
+        """Hold something, together with what is held of the same sort at the account already; return it if that is news."""
+        known = next((one for one in self.held if (one.account, one.vanished) == (hold.account, hold.vanished)), None)
+        if known is None:
+            self.held.append(hold)
+            self._changed = True
+            return hold
+        items = hold.items if hold.vanished else known.items | hold.items
+        self._replace(known, replace(known, items=items))
+        return None
+
+    def release(self, hold: Hold, gone: Collection[str]) -> None:
+        """Let go of items that show what they should again; a hold without any is over."""
+        self._replace(hold, replace(hold, items=hold.items - set(gone)))
+
+    def remove(self, holds: Iterable[Hold]) -> None:
+        """Let go of holds, whatever is in them."""
+        for hold in holds:
+            self._replace(hold, replace(hold, items=frozenset()))
+
+    def forget(self, account: str) -> None:
+        """Forget an account."""
+        self.remove([hold for hold in self.held if hold.account == account])
+        self._recent.pop(account, None)
+
+    def recent(self, account: str, now: datetime) -> int:
+        """Count the unwatches that polls found at an account within the window."""
+        times = self._recent.setdefault(account, deque())
+        while times and times[0] <= now - WINDOW:
+            times.popleft()
+        return len(times)
+
+    def count(self, account: str, polled: int, now: datetime) -> None:
+        """Remember unwatches that polls found and that were let through."""
+        self._recent.setdefault(account, deque()).extend([now] * polled)
+
+    def copy(self) -> Holds:
+        """Return others with the same content, to plan on; they are never saved."""
+        return Holds(self.name, self.documents, [*self.held], {account: deque(times) for account, times in self._recent.items()})
+
+    async def load(self) -> None:
+        """Read what is held; raises `StoreError`, as what is held must not go through for want of it."""
+        content: Any = await self.documents.load(self.name) or []
+        try:
+            self.held = [Hold(run_id, account, datetime.fromisoformat(at), Trip(trip), frozenset(items)) for run_id, account, at, trip, items in content]
+        except (TypeError, ValueError) as error:
+            raise StoreError(self.name) from error
+
+    async def save(self) -> None:
+        """Write the document if anything changed."""
+        if self._changed:
+            self._changed = False
+            rows = [[hold.run_id, hold.account, hold.at.isoformat(), hold.trip.value, sorted(hold.items)] for hold in self.held]
+            await self.documents.save(self.name, rows)
+
+    def _replace(self, known: Hold, new: Hold) -> None:
+        if new != known:
+            self.held = [one for one in (new if one == known else one for one in self.held) if one.items]
+            self._changed = True

@@ -1,0 +1,55 @@
+"""What a person decides of what the breaker holds (G2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..ports import Hint, ServerError
+from ..sync.model import ReplicaId
+from .cycle import Cycle
+from .holds import Hold
+from .journal import Note, NoteKind
+from .reader import Reader
+from .run import Run
+
+
+def approving(holds: Sequence[Hold], run_id: str) -> Run:
+    """Ask for what is held to be followed: a person says now that it was meant, as of when it was seen."""
+    hints = tuple(Hint(hold.account, item, hold.at, unplayed=True) for hold in holds if not hold.vanished for item in sorted(hold.items))
+    vanished = frozenset(hold.account for hold in holds if hold.vanished)
+    return Run(accounts=frozenset(hold.account for hold in holds) | vanished, hints=hints, explicit=True, run_id=run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """Let the held servers be told again what is agreed: what they show is acknowledged as seen, and owed a write (R3).
+
+    What a server does not answer for stays held. What vanished can't be restored; it stays known, and is looked for again by the next listing.
+    """
+
+    holds: Sequence[Hold]
+
+    async def __call__(self, cycle: Cycle) -> frozenset[str]:
+        """Read the held items; no account was listed for it."""
+        for hold in self.holds:
+            cycle.report.take_part([hold.account])
+            if hold.vanished or await self._restore(cycle, hold):
+                cycle.holds.remove([hold])
+                note = Note(cycle.clock(), NoteKind.DECISION, "discarded", hold.account, viewer=cycle.viewer, run_id=hold.run_id)
+                cycle.journal.add(note)
+        return frozenset()
+
+    async def _restore(self, cycle: Cycle, hold: Hold) -> bool:
+        if hold.account not in cycle.accounts:
+            return False
+        try:
+            reading = await Reader(hold.account, cycle.accounts[hold.account], cycle.baseline, cycle.clock).read(hold.items)
+        except ServerError as error:
+            cycle.report.errors[hold.account] = error
+            return False
+        for server_item, sighting in reading.sightings.items():
+            replica_id = ReplicaId(hold.account, server_item)
+            for item in cycle.baseline.of_replica(replica_id):
+                seen = replace(item.replicas[replica_id], reading=sighting.state, revision=0, at=sighting.at)
+                cycle.baseline.put(item.with_replica(replica_id, seen))
+                cycle.touched.add(item.item_id)
+        return True

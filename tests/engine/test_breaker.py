@@ -1,0 +1,261 @@
+"""G2: what is more than a person does is held, survives a restart, and is approved or discarded by a person."""
+
+from datetime import timedelta
+
+import pytest
+
+from custom_components.plex_watchsync.engine import cycle as cycle_module
+from custom_components.plex_watchsync.engine.report import Report
+from custom_components.plex_watchsync.engine.run import Run
+from custom_components.plex_watchsync.ports import Hint, ServerUnavailable, StoreError
+from custom_components.plex_watchsync.sync.guard import MOST_IN_WINDOW, WINDOW, Trip
+from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.policy import Limits
+
+from .conftest import House
+from .fakes import START
+
+FILMS = [f"tt{number}" for number in range(100, 140)]
+WATCHED = WatchState(played=True, play_count=1, last_played=START - timedelta(days=9))
+
+
+@pytest.fixture
+async def stocked() -> House:
+    """Return a house with forty more films, all watched everywhere, that was synced once."""
+    house = House()
+    for server in house.servers.values():
+        for film in FILMS:
+            server.stock(film, state=WATCHED)
+    await house.sync()
+    house.writes()
+    return house
+
+
+async def wiped(house: House, count: int, name: str = "plex") -> Report:
+    """Let a server lose so many watch states without a word, and poll."""
+    for film in FILMS[:count]:
+        house.servers[name].unwatch(film)
+    return await house.sync()
+
+
+def watched(house: House) -> dict[str, int]:
+    """Count what each server shows as watched."""
+    return {name: sum(record.played for record in server.records.values()) for name, server in house.servers.items()}
+
+
+async def test_a_person_may_unwatch_some(stocked: House) -> None:
+    report = await wiped(stocked, 10)
+    assert not report.held
+    assert set(watched(stocked).values()) == {30}
+
+
+async def test_more_is_held(stocked: House) -> None:
+    """Nothing of it is agreed or written; what else happened is."""
+    stocked.servers["jellyfin"].watch("tt1")
+    report = await wiped(stocked, 11)
+    (hold,) = report.held
+    assert (hold.account, hold.trip, hold.run_id, len(hold.items)) == ("plex", Trip.UNWATCHES, report.run_id, 11)
+    assert report.of("plex").held == 11
+    assert watched(stocked) == {"plex": 30, "jellyfin": 41, "emby": 41}
+    assert all(stocked.viewer.baseline[f"movie/imdb/{film}"].claims.state.played for film in FILMS)
+    held = [note for note in stocked.viewer.journal if note.outcome == "held"]
+    assert [(note.account, note.run_id, note.more["items"]) for note in held] == [("plex", report.run_id, "11")]
+
+
+async def test_it_stays_held(stocked: House) -> None:
+    """Polls, further unwatches, restarts and exports let nothing through, and it is reported once."""
+    await wiped(stocked, 20)
+    await stocked.restart()
+    stocked.servers["plex"].unwatch(FILMS[30])
+    report = await stocked.sync()
+    assert not report.held
+    await stocked.sync(Run(full=True))
+    await stocked.hint("plex", FILMS[0])
+    await stocked.viewer.retry()
+    assert watched(stocked) == {"plex": 19, "jellyfin": 40, "emby": 40}
+    (hold,) = stocked.viewer.holds.held
+    assert hold.items == {*FILMS[:20], FILMS[30]}
+    assert stocked.viewer.holds.has_any("plex")
+    assert not stocked.viewer.holds.has_any("emby")
+
+
+async def test_two_servers_are_held_each(stocked: House) -> None:
+    for film in FILMS[:12]:
+        stocked.servers["emby"].unwatch(film)
+    report = await wiped(stocked, 15)
+    assert {(hold.account, len(hold.items)) for hold in report.held} == {("plex", 15), ("emby", 12)}
+    assert watched(stocked)["jellyfin"] == 40
+
+
+async def test_approved_it_travels(stocked: House) -> None:
+    """A person says that it was meant."""
+    report = await wiped(stocked, 20)
+    await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id))
+    assert set(watched(stocked).values()) == {20}
+    assert not stocked.viewer.holds.held
+    stocked.writes()
+    assert not (await stocked.sync()).held
+    assert not any(stocked.writes().values())
+    await stocked.restart()
+    assert not stocked.viewer.holds.held
+
+
+async def test_a_view_after_it_was_held_wins(stocked: House) -> None:
+    """Approval is dated by when it was seen: what somebody watched since stays watched."""
+    report = await wiped(stocked, 20)
+    stocked.clock.pass_by(hours=1)
+    stocked.servers["emby"].watch(FILMS[0])
+    await stocked.hint("emby", FILMS[0])
+    await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id))
+    await stocked.sync()
+    assert stocked.played(FILMS[0]) == dict.fromkeys(stocked.servers, True)
+    assert set(watched(stocked).values()) == {21}
+
+
+async def test_discarded_the_server_gets_it_back(stocked: House) -> None:
+    """R3: the held server shows the agreed state again."""
+    report = await wiped(stocked, 20)
+    await stocked.viewer.discard(stocked.viewer.holds.of(report.run_id))
+    assert set(watched(stocked).values()) == {40}
+    assert not stocked.viewer.holds.held
+    stocked.writes()
+    await stocked.sync()
+    assert not any(stocked.writes().values())
+
+
+async def test_what_does_not_answer_stays_held(stocked: House) -> None:
+    report = await wiped(stocked, 20)
+    stocked.servers["plex"].error = ServerUnavailable("away")
+    discarded = await stocked.viewer.discard(stocked.viewer.holds.of(report.run_id))
+    assert "plex" in discarded.errors
+    assert stocked.viewer.holds.of(report.run_id)
+    del stocked.viewer.accounts["plex"]
+    await stocked.viewer.discard(stocked.viewer.holds.of(report.run_id))
+    assert stocked.viewer.holds.of(report.run_id)
+
+
+async def test_it_ends_by_itself(stocked: House) -> None:
+    """A server that shows all as it was is held no longer."""
+    before = {film: stocked.servers["plex"].records[film] for film in FILMS}
+    await wiped(stocked, 20)
+    stocked.servers["plex"].records |= before
+    await stocked.sync()
+    assert not stocked.viewer.holds.held
+
+
+async def test_a_burst_from_polls_is_held(stocked: House) -> None:
+    """The window: many small portions within five minutes are no person's; what comes later starts anew."""
+    stocked.viewer.policy = stocked.viewer.policy.__class__(limits=Limits(breaker_items=100))
+    for film in FILMS[: MOST_IN_WINDOW - 1]:
+        stocked.servers["plex"].unwatch(film)
+        stocked.clock.pass_by(seconds=10)
+        assert not (await stocked.viewer.run(Run())).held
+    stocked.servers["plex"].unwatch(FILMS[20])
+    stocked.clock.pass_by(seconds=10)
+    (hold,) = (await stocked.viewer.run(Run())).held
+    assert (hold.trip, sorted(hold.items)) == (Trip.BURST, [FILMS[20]])
+    await stocked.viewer.approve([hold])
+    stocked.clock.pass_by(seconds=WINDOW.total_seconds() + 1)
+    stocked.servers["plex"].unwatch(FILMS[21])
+    assert not (await stocked.viewer.run(Run())).held
+
+
+async def test_the_servers_own_word_is_no_poll(stocked: House) -> None:
+    """A person who marks one after the other is heard."""
+    for film in FILMS[: MOST_IN_WINDOW + 3]:
+        stocked.servers["emby"].unwatch(film)
+        stocked.clock.pass_by(seconds=1)
+        report = await stocked.viewer.run(Run(hints=(Hint("emby", film, stocked.clock(), unplayed=True),)))
+        assert not report.held
+    assert set(watched(stocked).values()) == {40 - MOST_IN_WINDOW - 3}
+
+
+async def test_who_fails_holds(stocked: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitfall 7: an error in the guard lets nothing through."""
+
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cycle_module, "too_many", broken)
+    (hold,) = (await wiped(stocked, 1)).held
+    assert hold.trip is Trip.FAILED
+    assert watched(stocked)["jellyfin"] == 40
+    monkeypatch.setattr(cycle_module, "vanished", broken)
+    del stocked.servers["emby"].records[FILMS[5]]
+    (gone,) = (await stocked.sync()).held
+    assert (gone.account, gone.trip) == ("emby", Trip.VANISHED)
+
+
+async def test_a_library_that_vanishes_is_not_forgotten(stocked: House) -> None:
+    """A disk that is not mounted: every poll shows less, nobody is told, all is there when it returns."""
+    kept = dict(stocked.servers["plex"].records)
+    stocked.servers["plex"].records.clear()
+    report = await stocked.sync()
+    assert [(hold.account, hold.trip, len(hold.items)) for hold in report.held] == [("plex", Trip.VANISHED, 42)]
+    for _poll in range(3):
+        assert not (await stocked.sync()).held
+    assert stocked.viewer.items("plex") == 42
+    assert watched(stocked) == {"plex": 0, "jellyfin": 40, "emby": 40}
+    stocked.servers["plex"].records |= kept
+    stocked.writes()
+    await stocked.sync()
+    assert not stocked.viewer.holds.held
+    assert not any(stocked.writes().values())
+
+
+async def test_what_vanished_for_good_is_forgotten_when_approved(stocked: House) -> None:
+    for film in FILMS[:10]:
+        del stocked.servers["plex"].records[film]
+    (hold,) = (await stocked.sync()).held
+    await stocked.viewer.approve([hold])
+    assert stocked.viewer.items("plex") == 32
+    assert not stocked.viewer.holds.held
+    assert not (await stocked.sync()).held
+    assert watched(stocked)["emby"] == 40
+
+
+async def test_what_vanished_stays_known_when_discarded(stocked: House) -> None:
+    for film in FILMS[:10]:
+        del stocked.servers["plex"].records[film]
+    (hold,) = (await stocked.sync()).held
+    await stocked.viewer.discard([hold])
+    assert not stocked.viewer.holds.held
+    assert stocked.viewer.items("plex") == 42
+
+
+async def test_a_rebuilt_library_did_not_vanish(stocked: House) -> None:
+    """R4: every id is new, the titles are there."""
+    server = stocked.servers["plex"]
+    for film in FILMS:
+        del server.records[film]
+        server.stock(f"new-{film}", f"movie/imdb/{film}")
+    assert not (await stocked.sync()).held
+    await stocked.sync()
+    assert watched(stocked)["plex"] == 40
+    assert stocked.viewer.items("plex") == 42
+
+
+async def test_a_dry_run_holds_nothing_for_good(stocked: House) -> None:
+    """G6: it says what would be held."""
+    for film in FILMS[:20]:
+        stocked.servers["plex"].unwatch(film)
+    report = await stocked.sync(Run(dry_run=True))
+    assert len(report.held) == 1
+    assert not stocked.viewer.holds.held
+
+
+async def test_holds_that_cannot_be_read_stop_the_viewer(stocked: House) -> None:
+    """G2: what is held must not go through for want of its document; and it goes with its viewer or account."""
+    await wiped(stocked, 20)
+    stocked.documents.content["anna/held"] = "[[1]]"
+    with pytest.raises(StoreError):
+        await stocked.restart()
+    await stocked.viewer.forget("plex")
+
+
+async def test_an_account_takes_its_holds_along(stocked: House) -> None:
+    await wiped(stocked, 20)
+    await stocked.viewer.forget("plex")
+    assert not stocked.viewer.holds.held
+    await stocked.viewer.remove()
+    assert not [name for name in stocked.documents.content if name.startswith("anna/")]
