@@ -73,15 +73,15 @@ class Home:
         """The file with everything that the process printed."""
         return self.folder / "demo.log"
 
-    def prepare(self) -> None:
-        """Write a configuration that stays on loopback; an existing one is kept."""
+    def prepare(self, more: str = "") -> None:
+        """Write a configuration that stays on loopback, with `more` in it; an existing one is kept."""
         storage = self.folder / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
         component = self.folder / "custom_components" / "plex_watchsync"
         component.parent.mkdir(exist_ok=True)
         component.unlink(missing_ok=True)
         component.symlink_to(ROOT / "custom_components" / "plex_watchsync")
-        (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port))
+        (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port) + more)
         _write_store(storage / "core.network", "core.network", {"configured_adapters": ["lo"]})
         if not (storage / "onboarding").exists():  # done by hand, the other steps would add integrations that call the internet
             _write_store(storage / "onboarding", "onboarding", {"done": ["core_config", "analytics", "integration"]}, ONBOARDING_VERSION)
@@ -244,11 +244,11 @@ def _write_store(path: Path, key: str, data: Json, version: int = 1) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int) -> AsyncIterator[Home]:
-    """Run Home Assistant in a folder, onboarded."""
+async def running(folder: Path, port: int, more: str = "") -> AsyncIterator[Home]:
+    """Run Home Assistant in a folder, onboarded, with `more` in its configuration."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=180)) as session:
         home = Home(folder, port, session)
-        home.prepare()
+        home.prepare(more)
         try:
             await home.start()
             await home.onboard()

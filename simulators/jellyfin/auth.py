@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from .library import item_id
 from .userdata import time_text
@@ -113,7 +114,7 @@ class Auth:
 
     def token(self, request: web.Request) -> str:
         """Return the token that a request shows."""
-        given = fields(request.headers, legacy=self.legacy).get("Token") or request.query.get("ApiKey") or ""
+        given = fields(request.headers, legacy=self.legacy).get("Token") or CIMultiDict(request.query).get("ApiKey") or ""
         if not given and self.legacy:
             given = request.headers.get("X-Emby-Token") or request.headers.get("X-MediaBrowser-Token") or request.query.get("api_key", "")
         return given

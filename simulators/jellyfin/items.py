@@ -21,8 +21,8 @@ class Items:
         """Render as this version does."""
         self._server_id, self._records, self._version = server_id, records, version
 
-    def row(self, item: Item, user: User | None, wanted: frozenset[str], *, user_data: bool = True, single: bool = False) -> Json:
-        """Render an item with the optional `wanted` fields; `single`: as a read of this one item shows it."""
+    def row(self, item: Item, user: User | None, wanted: frozenset[str], *, user_data: bool = True, single: bool = False, images: bool = True) -> Json:
+        """Render an item with the optional `wanted` fields and (no) `images`; `single`: as a read of this one item shows it."""
         found: Json = {"Name": item.name, "ServerId": self._server_id, "Id": item.item_id}
         optional: Json = {
             "DateCreated": time_text(item.created),
@@ -41,7 +41,8 @@ class Items:
             found["CollectionType"] = "movies" if any(child.kind == "Movie" for child in item.children) else "tvshows"
         if user is not None and user_data:
             found["UserData"] = self.user_data(item, user, single=single, whole=single)
-        return found | _where(item) | {"ImageBlurHashes": {}, "LocationType": "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
+        found |= _where(item) | ({"ImageTags": {}, "BackdropImageTags": []} if images else {})
+        return found | {"ImageBlurHashes": {}, "LocationType": "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
 
     def user_data(self, item: Item, user: User, *, single: bool = False, whole: bool = False) -> Json:
         """Render a user's record of an item; only 12.0 gives the share of a folder's videos outside of a row of it alone, the `whole`."""

@@ -9,7 +9,7 @@ from aiohttp import web
 from .auth import Caller
 from .items import page
 from .listing import plain
-from .room import Guarded, Json, Open, Refused, Room, problem, refused
+from .room import Guarded, Json, Open, Refused, Room, asked, problem, read, refused
 
 
 class People(Room):
@@ -32,6 +32,7 @@ class People(Room):
         yield "GET", "/Users/{user}", self._one_user
         yield "DELETE", "/Users/{user}", self._delete_user
         yield "POST", "/Users/{user}/Policy", self._set_policy
+        yield "GET", "/DisplayPreferences/{name}", self._preferences
         yield "GET", "/Auth/Keys", self._keys
         yield "POST", "/Auth/Keys", self._new_key
         yield "DELETE", "/Auth/Keys/{key}", self._delete_key
@@ -66,7 +67,7 @@ class People(Room):
         device = self._server.auth.device(request)
         if device is None:
             return refused(400)
-        body: Json = await request.json()
+        body = await read(request)
         user = self._server.auth.named(body.get("Username") or "")
         if user is None or user.password != (body.get("Pw") or ""):
             return refused(401)
@@ -91,7 +92,7 @@ class People(Room):
 
     async def _new_user(self, request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
-        body: Json = await request.json()
+        body = await read(request)
         if self._server.auth.named(body["Name"]):
             return refused(400)
         return web.json_response(self._user_dto(self._server.auth.add(body["Name"], body.get("Password") or "")))
@@ -106,7 +107,7 @@ class People(Room):
     async def _new_password(self, request: web.Request, caller: Caller) -> web.Response:
         """Change a password: every token of that user dies, but the one that it was changed with (pitfall 43)."""
         user = self._user(request, caller)
-        body: Json = await request.json()
+        body = await read(request)
         if not caller.is_administrator and body.get("CurrentPw") != user.password:
             return refused(403)
         user.password = body.get("NewPw") or ""
@@ -126,6 +127,14 @@ class People(Room):
             self._server.auth.drop(user)
         return web.Response(status=204)
 
+    async def _preferences(self, request: web.Request, caller: Caller) -> web.Response:
+        """Return how a client wants lists shown: as nobody ever changed it."""
+        self._user(request, caller)
+        found = {"Id": "3ce5b65de116d73165d1efc4a30ec35c", "SortBy": "SortName", "RememberIndexing": False, "PrimaryImageHeight": 250, "CustomPrefs": {}}
+        return web.json_response(
+            found | {"ScrollDirection": "Horizontal", "ShowBackdrop": True, "SortOrder": "Ascending", "Client": asked(request).get("client")}
+        )
+
     async def _keys(self, _request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
         rows = [
@@ -136,7 +145,7 @@ class People(Room):
 
     async def _new_key(self, request: web.Request, caller: Caller) -> web.Response:
         self._need_administrator(caller)
-        self._server.auth.keys[secrets.token_hex(16)] = request.query.get("app", "")
+        self._server.auth.keys[secrets.token_hex(16)] = asked(request).get("app", "")
         return web.Response(status=204)
 
     async def _delete_key(self, request: web.Request, caller: Caller) -> web.Response:

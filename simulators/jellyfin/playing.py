@@ -7,7 +7,7 @@ from typing import override
 from aiohttp import web
 
 from .auth import Caller
-from .room import Guarded, Json, Open, Room
+from .room import Guarded, Open, Room, asked, read
 
 
 class Playing(Room):
@@ -32,25 +32,25 @@ class Playing(Room):
         caller = self._server.auth.caller(request)
         if caller is None:
             return web.Response(status=403 if self._server.numbers >= (12,) else 401)
-        if device_id := request.query.get("deviceId"):
+        if device_id := asked(request).get("deviceId"):
             caller = Caller(caller.user, replace(caller.device, device_id=device_id))
         return await self._server.sockets.accept(request, caller)
 
     async def _start(self, request: web.Request, caller: Caller) -> web.Response:
-        body: Json = await request.json()
+        body = await read(request)
         if (item := self._server.library.find(body.get("ItemId") or "")) and caller.user:
             self._server.start(self._server.sessions.of(caller), caller.user, item, body.get("MediaSourceId"))
         await self._server.sender.delivered()  # the player waits for the webhook's receiver (pitfall 47)
         return web.Response(status=204)
 
     async def _progress(self, request: web.Request, caller: Caller) -> web.Response:
-        body: Json = await request.json()
+        body = await read(request)
         self._server.progress(self._server.sessions.of(caller), body.get("PositionTicks"), paused=bool(body.get("IsPaused")))
         await self._server.sender.delivered()
         return web.Response(status=204)
 
     async def _stop(self, request: web.Request, caller: Caller) -> web.Response:
-        body: Json = await request.json()
+        body = await read(request)
         if (item := self._server.library.find(body.get("ItemId") or "")) and caller.user:
             self._server.stop(self._server.sessions.of(caller), caller.user, item, body.get("PositionTicks"))
         await self._server.sender.delivered()

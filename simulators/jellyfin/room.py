@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from .auth import Caller, Device, User, user_dto
 from .library import Item
@@ -70,12 +71,12 @@ class Room:
 
     def _user(self, request: web.Request, caller: Caller) -> User:
         """Return the user that a request is about; others' data is for administrators and keys."""
-        asked = request.match_info.get("user") or request.query.get("userId")
-        if asked is None:
+        name = request.match_info.get("user") or asked(request).get("userId")
+        if name is None:
             if caller.user is None:
                 raise Refused(refused(400))
             return caller.user
-        user = self._server.auth.users.get(plain(asked))
+        user = self._server.auth.users.get(plain(name))
         if not caller.is_administrator and user is not caller.user:
             raise Refused(refused(403))
         if user is None:
@@ -91,6 +92,16 @@ class Room:
         if item is None or not user.sees(library_of(item)):
             raise Refused(problem(404, "Not Found"))
         return item
+
+
+def asked(request: web.Request) -> CIMultiDict[str]:
+    """Return a request's arguments; the case of their names does not matter."""
+    return CIMultiDict(request.query)
+
+
+async def read(request: web.Request) -> Json:
+    """Read a body; its names may begin small."""
+    return {f"{name[:1].upper()}{name[1:]}": value for name, value in (await request.json()).items()}
 
 
 def refused(status: int, text: str = "Error processing request.") -> web.Response:

@@ -21,6 +21,7 @@ from .websocket import Sockets
 
 type Json = dict[str, Any]
 
+PLAYING_FIELDS = frozenset({"DateCreated", "Path", "ProviderIds", "PremiereDate"})
 API_KEY = "a0c0e0b0d0000000000000000000key1"
 
 
@@ -103,7 +104,7 @@ class JellyfinSimulator(Simulator):
     def described_sessions(self, caller: Caller) -> list[Json]:
         """Describe the sessions that a caller may see: all for an administrator, else his own."""
         mine = [one for one in self.sessions if caller.is_administrator or one.user is caller.user]
-        return [one.dto(self.server_id, self.items.row(one.item, None, frozenset()) if one.item else None, self.now()) for one in mine]
+        return [one.dto(self.server_id, self.items.row(one.item, None, PLAYING_FIELDS) if one.item else None, self.now()) for one in mine]
 
     def mark(self, user: User, item: Item, date: datetime | None) -> None:
         """Mark a video, or all videos of a folder, specials included, as played."""

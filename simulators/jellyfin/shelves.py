@@ -9,7 +9,7 @@ from .auth import Caller
 from .items import page, wanted_fields
 from .library import item_id
 from .listing import chosen, library_of, wanted
-from .room import Guarded, Json, Room, problem
+from .room import Guarded, Room, asked, problem, read
 
 
 class Shelves(Room):
@@ -62,7 +62,7 @@ class Shelves(Room):
 
     async def _items(self, request: web.Request, caller: Caller) -> web.Response:
         """List items; an API key without a user gets no records, unknown arguments are ignored."""
-        query = request.query
+        query = asked(request)
         user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
         found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
         if user is not None:
@@ -71,20 +71,20 @@ class Shelves(Room):
         rows = found[start : start + limit if limit is not None else None]
         if self._server.faults.truncate:
             rows = rows[: len(rows) // 2]
-        shows_record = query.get("enableUserData") != "false"
-        bodies = [self._server.items.row(item, user, wanted_fields(query), user_data=shows_record) for item in rows]
+        shows_record, shows_images = query.get("enableUserData") != "false", query.get("enableImages") != "false"
+        bodies = [self._server.items.row(item, user, wanted_fields(query), user_data=shows_record, images=shows_images) for item in rows]
         total = len(rows) if query.get("enableTotalRecordCount") == "false" else len(found)
         return web.json_response(page(bodies, total, start))
 
     async def _resume(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
         found = [item for item in self._server.library.videos() if self._server.records.of(user.user_id, item).ticks > 0]
-        return web.json_response(page([self._server.items.row(item, user, wanted_fields(request.query)) for item in found], len(found), 0))
+        return web.json_response(page([self._server.items.row(item, user, wanted_fields(asked(request))) for item in found], len(found), 0))
 
     async def _item(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
         item = self._find(request, user)
-        return web.json_response(self._server.items.row(item, user, wanted_fields(request.query), single=True))
+        return web.json_response(self._server.items.row(item, user, wanted_fields(asked(request)), single=True))
 
     async def _edit(self, request: web.Request, caller: Caller) -> web.Response:
         """Edit an item's description, of which the ids matter; its record stays."""
@@ -92,7 +92,7 @@ class Shelves(Room):
         item = self._server.library.find(request.match_info["item"])
         if item is None:
             return problem(404, "Not Found")
-        body: Json = await request.json()
+        body = await read(request)
         item.ids = {kind.lower(): value for kind, value in body["ProviderIds"].items()}
         item.name = body["Name"]
         self._server.sockets.library_changed(updated=[item.item_id])

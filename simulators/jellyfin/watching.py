@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .auth import Caller, User
 from .library import Item
-from .room import Guarded, Json, Room, problem
+from .room import Guarded, Json, Room, asked, problem
 from .userdata import parse_time, time_text
 
 
@@ -47,7 +47,7 @@ class Watching(Room):
         user = self._user(request, caller)
         item = self._find(request, user)
         try:
-            date = parse_time(request.query["datePlayed"]) if "datePlayed" in request.query else None
+            date = parse_time(asked(request)["datePlayed"]) if "datePlayed" in asked(request) else None
         except ValueError:
             return problem(400, "One or more validation errors occurred.", errors={"datePlayed": ["not a time"]})
         self._server.sessions.of(caller).user = user  # marking for somebody makes the session his (pitfall 49)
@@ -62,7 +62,7 @@ class Watching(Room):
         return self._record(user, item)
 
     async def _rate(self, request: web.Request, caller: Caller) -> web.Response:
-        likes = None if request.method == "DELETE" else request.query.get("likes", "").lower() == "true"
+        likes = None if request.method == "DELETE" else asked(request).get("likes", "").lower() == "true"
         return self._rated(request, caller, {"Likes": likes})
 
     async def _favourite(self, request: web.Request, caller: Caller) -> web.Response:

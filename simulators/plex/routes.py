@@ -41,6 +41,7 @@ class Routes:
         app.router.add_get("/identity", self._identity)
         for path, handler in (
             ("/", self._root),
+            ("/library", self._library),
             ("/library/sections", self._sections),
             ("/library/sections/{section}/all", self._all),
             ("/library/metadata/{keys}", self._metadata),
@@ -49,6 +50,8 @@ class Routes:
             ("/status/sessions", self._sessions),
             ("/status/sessions/history/all", self._history),
             ("/accounts", self._accounts),
+            ("/clients", self._clients),
+            ("/updater/status", self._updates),
             ("/:/websockets/notifications", self._server.notifications.socket),
             ("/:/websocket/notifications", self._server.notifications.socket),
             ("/:/eventsource/notifications", self._server.notifications.stream),
@@ -101,6 +104,12 @@ class Routes:
                 "platform": "Linux",
                 "updatedAt": server.now(),
             },
+        )
+
+    async def _library(self, request: web.Request, _account: Account) -> web.Response:
+        found = [{"key": name, "title": name.title()} for name in ("sections", "recentlyAdded", "onDeck")]
+        return answer(
+            request, {"size": len(found), "allowSync": False, "identifier": "com.plexapp.plugins.library", "title1": "Plex Library", "Directory": found}
         )
 
     async def _sections(self, request: web.Request, account: Account) -> web.Response:
@@ -171,6 +180,8 @@ class Routes:
         for argument, value in query.items():
             name = argument.rpartition(".")[2]
             field = name.rstrip("<>!")
+            if name in ("title", "title=") and not (value == item.title if name == "title=" else value.lower() in item.title.lower()):
+                return False
             if field in FIELDS and not OPERATORS[name[len(field) :]](values[field], int(value)):
                 return False
         return True
@@ -188,7 +199,8 @@ class Routes:
             "sessionKey": session.key,
             "viewOffset": session.offset,
             "User": {"id": str(account.account_id), "title": account.name},
-            "Player": {"machineIdentifier": session.player, "state": session.state, "title": "Simulated", "local": True},
+            "Player": {"machineIdentifier": session.player, "state": session.state, "title": "Simulated", "product": "Simulated", "local": True},
+            "Session": {"id": f"session-{session.key}", "bandwidth": 9000, "location": "lan"},
         }
 
     async def _history(self, request: web.Request, account: Account) -> web.Response:
@@ -215,6 +227,13 @@ class Routes:
         people = [(0, ""), *((one.account_id, one.name) for one in self._server.accounts.values())]
         rows = [{"id": number, "key": f"/accounts/{number}", "name": name, "defaultAudioLanguage": "en", "thumb": ""} for number, name in people]
         return answer(request, {"size": len(rows), "identifier": "com.plexapp.system.accounts", "Account": rows})
+
+    async def _clients(self, request: web.Request, _account: Account) -> web.Response:
+        """List players that can be remote-controlled: none can."""
+        return answer(request, {"size": 0})
+
+    async def _updates(self, request: web.Request, _account: Account) -> web.Response:
+        return answer(request, {"size": 0, "canInstall": False, "checkedAt": self._server.now(), "status": 0})
 
     async def _scrobble(self, request: web.Request, account: Account) -> web.Response:
         self._server.mark(account, self._item(request.query.get("key", "")))

@@ -138,6 +138,8 @@ def _element(name: str, values: Json) -> ET.Element:
         if isinstance(value, list):
             for one in value:
                 element.append(_element(_tag(key, one), one))
+        elif isinstance(value, dict):
+            element.append(_element(key, value))
         elif isinstance(value, bool):
             element.set(key, str(int(value)))
         else:
