@@ -10,7 +10,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
-from . import realtime, webhook
+from . import realtime, registration, webhook
 from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run
@@ -21,7 +21,7 @@ from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, ServerUn
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-SERVER_PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR)
+SERVER_PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH)
 HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
 
 
@@ -47,6 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) ->
     webhook.register(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, SERVER_PLATFORMS)
     _schedule(hass, entry, coordinator)
+    registration.start(hass, entry)
     return True
 
 
@@ -66,6 +67,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
             await hub.remove_viewer(viewer_id)
         await hub.journal.remove()
     else:
+        await registration.forget(hass, entry)
         await hub.remove_server(entry)
 
 

@@ -25,6 +25,7 @@ from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
 from . import flow_forms as forms
+from . import registration
 from .const import (
     CONF_DEVICE_ID,
     CONF_KIND,
@@ -32,6 +33,7 @@ from .const import (
     CONF_WEBHOOK_ID,
     DOMAIN,
     HOUSEHOLD,
+    SECRET_HEADER,
     SUBENTRY_ACCOUNT,
     SUBENTRY_VIEWER,
 )
@@ -313,7 +315,12 @@ class WatchSyncOptionsFlow(OptionsFlow):
         """Ask how often a server is read, and what of it."""
         if user_input is not None:
             return self.async_create_entry(data=_whole(user_input))
-        return self.async_show_form(step_id="server", data_schema=forms.options_of_server(self.config_entry))
+        try:
+            address = await registration.address_of(self.hass, self.config_entry)
+        except NoURLAvailableError:
+            address = webhook.async_generate_path(self.config_entry.data[CONF_WEBHOOK_ID])
+        placeholders = {"webhook_url": address, "header": SECRET_HEADER}
+        return self.async_show_form(step_id="server", data_schema=forms.options_of_server(self.config_entry), description_placeholders=placeholders)
 
     async def async_step_household(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the thresholds."""

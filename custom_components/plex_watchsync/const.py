@@ -6,6 +6,7 @@ DOMAIN: Final = "plex_watchsync"
 
 # Server entry data. `token` acts for the server as a whole; an account with a log-in of its own has its token in its subentry.
 CONF_KIND: Final = "kind"
+CONF_PLEX_TV: Final = "plex_tv"  # the token of the account that signed in at plex.tv
 CONF_DEVICE_ID: Final = "device_id"
 CONF_PLEX_TV: Final = "plex_tv"  # the token of the account that signed in at plex.tv
 CONF_SIGN_IN: Final = "sign_in"  # how one signed in, where that was elsewhere
@@ -27,6 +28,8 @@ CONF_INITIAL_SYNC: Final = "initial_sync"
 CONF_REALTIME: Final = "realtime"
 CONF_WEBHOOK_ENABLED: Final = "webhook_enabled"
 CONF_WEBHOOK_LOCAL_ONLY: Final = "webhook_local_only"
+CONF_WEBHOOK_HEADER_SECRET: Final = "webhook_header_secret"  # noqa: S105 - the name of an option
+CONF_WEBHOOK_EVENTS: Final = "webhook_events"
 CONF_IMPORT_INTERVAL: Final = "import_interval"  # minutes
 CONF_FULL_INTERVAL: Final = "full_interval"  # hours
 CONF_SYNC_POSITION: Final = "sync_position"
@@ -44,6 +47,8 @@ DEFAULT_JOURNAL_DAYS: Final = 30
 DEFAULT_JOURNAL_ENTRIES: Final = 20_000
 DEFAULT_IMPORT_INTERVAL: Final = 60
 DEFAULT_FULL_INTERVAL: Final = 24
+
+SECRET_HEADER: Final = "X-Webhook-Secret"  # noqa: S105 - the name of a header
 
 # Dispatcher signals, to be formatted with a viewer's subentry id.
 SIGNAL_CHANGE: Final = f"{DOMAIN}_change_{{}}"

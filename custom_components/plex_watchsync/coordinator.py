@@ -48,6 +48,25 @@ class Numbers(NamedTuple):
 NO_NUMBERS = Numbers()
 
 
+class WebhookState(StrEnum):
+    """What is known of a server's sending to us."""
+
+    UNKNOWN = "unknown"
+    MANUAL = "manual"
+    REGISTERED = "registered"
+    PROVED = "proved"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(slots=True)
+class WebhookHealth:
+    """How the webhook does; `reason` why it is left to a person, `heard` when something came in last."""
+
+    state: WebhookState = WebhookState.UNKNOWN
+    reason: str = ""
+    heard: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerData:
     """What a server's entities show."""
@@ -82,6 +101,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.hub = hub
         self.data = ServerData()
         self.problem: ServerError | None = None
+        self.webhook = WebhookHealth()
         self.listeners: dict[str, Listener | None] = {}  # by account: what hears of it at once, None for one of which nothing is told
 
     @property

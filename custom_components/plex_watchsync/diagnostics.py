@@ -7,14 +7,14 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_DEVICE_ID, CONF_PLEX_TV, CONF_USER_ID, CONF_WEBHOOK_ID
+from .const import CONF_DEVICE_ID, CONF_PLEX_TV, CONF_USER_ID, CONF_WEBHOOK_HEADER_SECRET, CONF_WEBHOOK_ID
 from .coordinator import WatchSyncConfigEntry
 from .engine.viewer import ViewerSync
 from .helpers import is_household
 from .hub import HUB
 from .servers import Listener
 
-REDACTED = {CONF_TOKEN, CONF_PLEX_TV, CONF_URL, CONF_USERNAME, CONF_WEBHOOK_ID, CONF_DEVICE_ID, CONF_USER_ID, "title", "unique_id"}
+REDACTED = {CONF_TOKEN, CONF_PLEX_TV, CONF_URL, CONF_USERNAME, CONF_WEBHOOK_ID, CONF_WEBHOOK_HEADER_SECRET, CONF_DEVICE_ID, CONF_USER_ID, "title", "unique_id"}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> dict[str, Any]:

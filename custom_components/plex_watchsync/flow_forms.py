@@ -28,6 +28,7 @@ from .const import (
     CONF_INITIAL_SYNC,
     CONF_JOURNAL_DAYS,
     CONF_JOURNAL_ENTRIES,
+    CONF_KIND,
     CONF_LIBRARIES,
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
@@ -38,6 +39,8 @@ from .const import (
     CONF_SYNC_RATINGS,
     CONF_VIEWER,
     CONF_WEBHOOK_ENABLED,
+    CONF_WEBHOOK_EVENTS,
+    CONF_WEBHOOK_HEADER_SECRET,
     CONF_WEBHOOK_LOCAL_ONLY,
     DEFAULT_FULL_INTERVAL,
     DEFAULT_IMPORT_INTERVAL,
@@ -61,6 +64,7 @@ from .ports import (
     ServerUnavailable,
     ServerUser,
 )
+from .servers import WEBHOOK_EVENTS
 from .sync.policy import Direction, InitialSync, Policy
 
 EXAMPLE_URLS = {
@@ -140,8 +144,8 @@ def sync(libraries: Iterable[Library], *, chosen: Iterable[str], direction: str,
 
 
 def options_of_server(entry: ConfigEntry) -> probatio.Schema:
-    """Ask how often a server is read, and what of it."""
-    kept = entry.options
+    """Ask how often a server is read, and what of it, and which webhooks count."""
+    kept, events = entry.options, WEBHOOK_EVENTS[ServerKind(entry.data[CONF_KIND])]
     return probatio.Schema(
         {
             probatio.Required(CONF_REALTIME, default=kept.get(CONF_REALTIME, DEFAULT_REALTIME)): BooleanSelector(),
@@ -151,6 +155,10 @@ def options_of_server(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_SYNC_RATINGS, default=kept.get(CONF_SYNC_RATINGS, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_ENABLED, default=kept.get(CONF_WEBHOOK_ENABLED, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_LOCAL_ONLY, default=kept.get(CONF_WEBHOOK_LOCAL_ONLY, True)): BooleanSelector(),
+            probatio.Required(CONF_WEBHOOK_EVENTS, default=list(kept.get(CONF_WEBHOOK_EVENTS, events))): SelectSelector(
+                SelectSelectorConfig(options=list(events), multiple=True)
+            ),
+            probatio.Optional(probatio.Secret(CONF_WEBHOOK_HEADER_SECRET), description={"suggested_value": kept.get(CONF_WEBHOOK_HEADER_SECRET)}): _SECRET,
         }
     )
 

@@ -1,21 +1,17 @@
-"""Actions: import, export and sync servers, and show a webhook's address; the others are in files of their own."""
+"""Actions: import, export and sync servers; the others are in files of their own."""
 
 import probatio
 
-from homeassistant.components import webhook
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers import service
-from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util.ulid import ulid_now
 
-from . import services_explain, services_journal, services_media
-from .const import CONF_LIBRARIES, CONF_VIEWER, CONF_WEBHOOK_ENABLED, CONF_WEBHOOK_ID, CONF_WEBHOOK_LOCAL_ONLY, DOMAIN
-from .coordinator import ServerCoordinator, WatchSyncConfigEntry
+from . import services_explain, services_journal, services_media, services_webhook
+from .const import CONF_LIBRARIES, CONF_VIEWER
+from .coordinator import ServerCoordinator
 from .engine.run import Run, RunKind
-from .helpers import is_household, server_name_of
+from .helpers import server_name_of
 from .hub import HUB, Hub
 from .ports import ServerError
 from .service_answers import answer
@@ -46,7 +42,6 @@ EXPORT_SCHEMA = SYNC_SCHEMA.extend(
         probatio.Optional(ATTR_IGNORE_DATE, default=False): cv.boolean,
     }
 )
-WEBHOOK_SCHEMA = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string})
 
 
 @callback
@@ -56,6 +51,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     register(hass, services_explain.ACTIONS)
     register(hass, services_journal.ACTIONS)
     register(hass, services_media.ACTIONS)
+    register(hass, services_webhook.ACTIONS)
 
 
 async def run_for(coordinator: ServerCoordinator, kind: RunKind, *, full: bool) -> None:
@@ -121,27 +117,8 @@ async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> f
     return frozenset(found)
 
 
-async def _get_webhook(call: ServiceCall) -> ServiceResponse:
-    """Show a server's webhook address; whoever has it can send events, so it is for administrators."""
-    entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
-    if is_household(entry):
-        raise refused("no_webhook")
-    webhook_id: str = entry.data[CONF_WEBHOOK_ID]
-    try:
-        url = webhook.async_generate_url(call.hass, webhook_id)
-    except NoURLAvailableError as error:
-        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="no_url") from error
-    return {
-        "webhook_id": webhook_id,
-        "url": url,
-        "enabled": entry.options.get(CONF_WEBHOOK_ENABLED, True),
-        "local_only": entry.options.get(CONF_WEBHOOK_LOCAL_ONLY, True),
-    }
-
-
 ACTIONS = (
     Action("import_state", _import, IMPORT_SCHEMA),
     Action("export_state", _export, EXPORT_SCHEMA),
     Action("sync", _sync, SYNC_SCHEMA),
-    Action("get_webhook", _get_webhook, WEBHOOK_SCHEMA, SupportsResponse.ONLY, admin=True),
 )

@@ -1,6 +1,7 @@
 """Webhooks: take in, answer, and only then look (pitfalls 30-32, 47)."""
 
 from collections.abc import Awaitable, Callable
+from hmac import compare_digest
 from http import HTTPStatus
 
 from aiohttp.hdrs import CONTENT_TYPE
@@ -9,13 +10,13 @@ from aiohttp.web import Request, Response
 from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant
 
-from . import inbound
-from .const import CONF_KIND, CONF_WEBHOOK_ENABLED, CONF_WEBHOOK_ID, CONF_WEBHOOK_LOCAL_ONLY, DOMAIN
+from . import inbound, registration
+from .const import CONF_KIND, CONF_WEBHOOK_HEADER_SECRET, CONF_WEBHOOK_ID, DOMAIN, SECRET_HEADER
 from .coordinator import WatchSyncConfigEntry
 from .helpers import utcnow
 from .logger import LOGGER
 from .ports import InboundError, InboundRequest, InboundTooLarge, ServerKind
-from .servers import parse_webhook
+from .servers import WEBHOOK_EVENTS, parse_webhook
 
 MAX_BYTES = 4 << 20  # with Plex's poster; the text in it is limited further by the parser
 WAY = "webhook"
@@ -48,20 +49,24 @@ def masked(webhook_id: str) -> str:
 
 def register(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     """Listen at the entry's webhook id until the entry is unloaded."""
-    if not entry.options.get(CONF_WEBHOOK_ENABLED, True):
+    if not registration.is_enabled(entry):
         return
-    webhook_id, local_only = entry.data[CONF_WEBHOOK_ID], entry.options.get(CONF_WEBHOOK_LOCAL_ONLY, True)
+    webhook_id, local_only = entry.data[CONF_WEBHOOK_ID], registration.is_local_only(entry)
     webhook.async_register(hass, DOMAIN, entry.title, webhook_id, _handler(entry), local_only=local_only, allowed_methods=("POST", "PUT"))
     entry.async_on_unload(lambda: webhook.async_unregister(hass, webhook_id))
 
 
 def _handler(entry: WatchSyncConfigEntry) -> Callable[[HomeAssistant, str, Request], Awaitable[Response]]:
-    bucket = TokenBucket()
+    bucket, secret, counting = TokenBucket(), entry.options.get(CONF_WEBHOOK_HEADER_SECRET), registration.events_of(entry)
+    known = WEBHOOK_EVENTS[ServerKind(entry.data[CONF_KIND])]
 
     async def handle(hass: HomeAssistant, webhook_id: str, request: Request) -> Response:
         """Answer at once; what cannot be understood is refused, so that its sender shows it."""
         if not bucket.take():
             return Response(status=HTTPStatus.TOO_MANY_REQUESTS)
+        if secret and not compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+            return _refused(hass, entry, webhook_id, InboundError(f"the header {SECRET_HEADER} is missing or wrong"), HTTPStatus.UNAUTHORIZED)
+        registration.heard(hass, entry)
         try:
             message = InboundRequest(request.headers.get(CONTENT_TYPE, ""), await _body(request))
             event = parse_webhook(ServerKind(entry.data[CONF_KIND]), message)
@@ -69,7 +74,10 @@ def _handler(entry: WatchSyncConfigEntry) -> Callable[[HomeAssistant, str, Reque
             return _refused(hass, entry, webhook_id, error, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except InboundError as error:
             return _refused(hass, entry, webhook_id, error, HTTPStatus.BAD_REQUEST)
-        hass.loop.call_soon(inbound.route, hass, entry, event, WAY, message)
+        if event.event in known and event.event not in counting:
+            inbound.note(hass, entry, WAY, "ignored", event=event.event, reason="events of this kind do not count")
+        else:
+            hass.loop.call_soon(inbound.route, hass, entry, event, WAY, message)
         return Response(status=HTTPStatus.OK)
 
     return handle
