@@ -4,14 +4,14 @@ import probatio
 
 from homeassistant.components import webhook
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
-from homeassistant.core import ServiceCall, ServiceResponse, SupportsResponse
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import service
 from homeassistant.helpers.network import NoURLAvailableError
 
 from . import registration
 from .const import CONF_WEBHOOK_ID, DOMAIN
-from .coordinator import WatchSyncConfigEntry
+from .coordinator import WatchSyncConfigEntry, WebhookHealth
 from .helpers import is_household
 from .service_targets import Action, refused
 
@@ -19,11 +19,23 @@ SCHEMA = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string})
 
 
 async def _get_webhook(call: ServiceCall) -> ServiceResponse:
-    """Show a server's webhook address, or its path where nobody knows where we are."""
+    """Show a server's webhook."""
     entry = _server_entry(call)
-    path, health = webhook.async_generate_path(entry.data[CONF_WEBHOOK_ID]), entry.runtime_data.webhook
+    return await _shown(call.hass, entry, entry.runtime_data.webhook)
+
+
+async def _regenerate_webhook(call: ServiceCall) -> ServiceResponse:
+    """Give a server's webhook a new address, and show it, of which nothing is known yet."""
+    entry = _server_entry(call)
+    await registration.regenerate(call.hass, entry)
+    return await _shown(call.hass, entry, WebhookHealth())
+
+
+async def _shown(hass: HomeAssistant, entry: WatchSyncConfigEntry, health: WebhookHealth) -> ServiceResponse:
+    """Describe a webhook; where nobody knows where we are, its address is its path."""
+    path = webhook.async_generate_path(entry.data[CONF_WEBHOOK_ID])
     try:
-        url = await registration.address_of(call.hass, entry)
+        url = await registration.address_of(hass, entry)
     except NoURLAvailableError:
         url = path
     return {
@@ -35,12 +47,6 @@ async def _get_webhook(call: ServiceCall) -> ServiceResponse:
         "state": health.state.value,
         "heard": health.heard.isoformat() if health.heard else None,
     }
-
-
-async def _regenerate_webhook(call: ServiceCall) -> ServiceResponse:
-    """Give a server's webhook a new address, and show it."""
-    await registration.regenerate(call.hass, _server_entry(call))
-    return await _get_webhook(call)
 
 
 def _server_entry(call: ServiceCall) -> WatchSyncConfigEntry:

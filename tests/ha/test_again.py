@@ -15,7 +15,7 @@ from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
 
-from .conftest import PEOPLE, TITLES, House, Place
+from .conftest import PEOPLE, TITLES, House, Place, defaults
 from .flows import PATHS, Walk, added, again, below, kind
 
 
@@ -181,7 +181,7 @@ async def test_the_options_of_a_server(house: House) -> None:
     assert {type(value) for value in entry.options.values()} <= {int, bool, str, list}
     assert entry.runtime_data.update_interval.total_seconds() == 15 * 60
     walk = await _options(house, entry)
-    assert {str(key): key.default() for key in walk.shown["data_schema"].schema}["import_interval"] == 15
+    assert defaults(walk.shown)["import_interval"] == 15
 
 
 async def test_the_options_of_the_household(house: House) -> None:
