@@ -6,7 +6,6 @@ DOMAIN: Final = "plex_watchsync"
 
 # Server entry data. `token` acts for the server as a whole; an account with a log-in of its own has its token in its subentry.
 CONF_KIND: Final = "kind"
-CONF_PLEX_TV: Final = "plex_tv"  # the token of the account that signed in at plex.tv
 CONF_DEVICE_ID: Final = "device_id"
 CONF_PLEX_TV: Final = "plex_tv"  # the token of the account that signed in at plex.tv
 CONF_SIGN_IN: Final = "sign_in"  # how one signed in, where that was elsewhere

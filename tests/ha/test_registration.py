@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.plex_watchsync.const import DOMAIN
-from simulators.base import Act, serving
+from simulators.base import Act
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
@@ -41,19 +41,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-async def plex_tv(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PlexTvSimulator]:
-    """Serve a plex.tv that anna's Plex server has joined."""
-    tv, place = PlexTvSimulator(), house.places["plex"]
-    assert isinstance(place.simulator, PlexSimulator)
-    tv.join(place.simulator, place.url)
-    async with serving(tv) as url:
-        monkeypatch.setenv("PLEX_TV_URL", url)
-        yield tv
-
-
-@pytest.fixture
 async def town(house: House, plex_tv: PlexTvSimulator, hass_client_no_auth: ClientSessionGenerator) -> House:
-    """Let the servers reach Home Assistant."""
+    """Let the servers reach Home Assistant, and anna's Plex server be known to plex.tv."""
+    place = house.places["plex"]
+    assert isinstance(place.simulator, PlexSimulator)
+    plex_tv.join(place.simulator, place.url)
     client = await hass_client_no_auth()
     await house.hass.config.async_update(internal_url=str(client.make_url("")).rstrip("/"))
     return house
