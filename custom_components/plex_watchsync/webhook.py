@@ -75,7 +75,7 @@ def _handler(entry: WatchSyncConfigEntry) -> Callable[[HomeAssistant, str, Reque
         except InboundError as error:
             return _refused(hass, entry, webhook_id, error, HTTPStatus.BAD_REQUEST)
         if event.event in known and event.event not in counting:
-            inbound.note(hass, entry, WAY, "ignored", event=event.event, reason="events of this kind do not count")
+            inbound.note(hass, entry, WAY, "ignored", event=event, reason="events of this kind do not count", message=message)
         else:
             hass.loop.call_soon(inbound.route, hass, entry, event, WAY, message)
         return Response(status=HTTPStatus.OK)

@@ -17,6 +17,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.plex_watchsync.const import DOMAIN
+from custom_components.plex_watchsync.engine.journal import NoteKind
+from custom_components.plex_watchsync.hub import HUB
 from simulators.base import Act
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
@@ -302,7 +304,7 @@ async def test_events_that_do_not_count(town: House, hass_client_no_auth: Client
     body = b'{"NotificationType": "UserDataSaved", "ItemType": "Movie"}'
     assert (await client.post(webhook.async_generate_path(entry.data["webhook_id"]), data=body)).status == 200
     await town.settle()
-    notes = [(note.outcome, note.item, note.reason) for note in town.hass.data[DOMAIN].journal]
+    notes = [(note.outcome, note.event, note.reason) for note in town.hass.data[HUB].journal if note.kind is NoteKind.WEBHOOK]
     assert notes[-1] == ("ignored", "UserDataSaved", "events of this kind do not count")
 
 
