@@ -19,7 +19,7 @@ from homeassistant.config_entries import (
     ConfigSubentryFlow,
     OptionsFlow,
 )
-from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
+from homeassistant.const import CONF_API_KEY, CONF_PASSWORD, CONF_PIN, CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.core import callback
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -39,7 +39,7 @@ from .const import (
 )
 from .flow_account import AccountSteps
 from .flow_links import PLEX_SIGN_IN, LinkSteps
-from .flow_renewal import device_of, kept, renewed, unserved
+from .flow_renewal import Others, device_of, kept, others_anew, renewed, unserved
 from .flow_sign_in import Access, address_of, sign_in, who_answers
 from .flow_subentries import AccountFlow, ViewerFlow
 from .helpers import is_household
@@ -58,6 +58,12 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
     _found: Mapping[str, str] = {}
     """Names of servers that told of themselves, by address."""
     _searching: asyncio.Task[None] | None = None
+    _locked_out: str = ""
+    """The user whose PIN is asked for."""
+
+    def __init__(self) -> None:
+        """Begin with no PIN."""
+        self._pins: dict[str, str] = {}
 
     @staticmethod
     @callback
@@ -165,7 +171,7 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
         if entry.data.get(CONF_SIGN_IN):
             return await self._confirm_elsewhere(entry, self.submitted(user_input))
         if user_input is not None and (access := await self._let_in_anew(entry, {**entry.data, **user_input})):
-            return self._keep(entry, await renewed(self.hass, entry, access))
+            return self._keep(entry, renewed(self.hass, entry, access, Others({})))
         schema = forms.credentials(CONF_PASSWORD if CONF_USERNAME in entry.data else CONF_TOKEN)
         return self.async_show_form(
             step_id="reauth_confirm",
@@ -200,10 +206,22 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
         if self.source != SOURCE_REAUTH:
             self.access = access
             return await self.async_step_account()
-        entry = self._get_reauth_entry()
-        if self._serves(entry, access):
-            return self._keep(entry, await renewed(self.hass, entry, access))
-        return await self._confirm_elsewhere(entry, None)
+        self.access = access
+        return await self.async_step_pin()
+
+    async def async_step_pin(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Keep the new credentials; users of a Plex server whose tokens are dead too get new ones, with their PINs where they have any."""
+        entry, access = self._get_reauth_entry(), self.access
+        if given := self.submitted(user_input):
+            self._pins[self._locked_out] = given[CONF_PIN]
+        others = await self.asked(others_anew(self.hass, entry, access, self._pins)) if self._serves(entry, access) else None
+        if others is None:
+            return await self._confirm_elsewhere(entry, None)
+        if others.locked_out is None:
+            return self._keep(entry, renewed(self.hass, entry, access, others))
+        self._locked_out = others.locked_out.user_id
+        errors = {CONF_PIN: "pin_refused"} if self._pins.pop(self._locked_out, None) else {}
+        return self.async_show_form(step_id="pin", data_schema=forms.pin(), errors=errors, description_placeholders={"user": others.locked_out.name})
 
     @override
     async def async_finish(self) -> ConfigFlowResult:

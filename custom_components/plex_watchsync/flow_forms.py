@@ -97,6 +97,11 @@ def nothing() -> probatio.Schema:
     return probatio.Schema({})
 
 
+def pin() -> probatio.Schema:
+    """Ask for a user's PIN."""
+    return probatio.Schema({probatio.Required(probatio.Secret(CONF_PIN)): _SECRET})
+
+
 def server(names: Mapping[str, str]) -> probatio.Schema:
     """Ask which of an account's servers it is."""
     options = [SelectOptionDict(value=server_id, label=name) for server_id, name in names.items()]

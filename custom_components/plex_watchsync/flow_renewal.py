@@ -1,6 +1,7 @@
 """What of a sign-in is kept in an entry, and who gets the new token when somebody signs in anew."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -8,9 +9,10 @@ from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_DEVICE_ID, CONF_KIND, CONF_PLEX_TV, CONF_SIGN_IN, CONF_USER_ID
-from .flow_sign_in import Access, PlexAccess
-from .helpers import account_subentries
-from .ports import ServerUser
+from .flow_sign_in import Access
+from .helpers import account_subentries, connection_of, opened
+from .ports import AuthFailed, Forbidden, PinRefused, ServerUser
+from .servers import Connection
 
 
 def kept(access: Access) -> dict[str, Any]:
@@ -51,20 +53,44 @@ def unserved(entry: ConfigEntry, access: Access) -> list[str]:
     return [] if _beside(entry, access) else [one.title for one in _relying(entry) if one.unique_id not in users]
 
 
-async def renewed(hass: HomeAssistant, entry: ConfigEntry, access: Access) -> dict[str, Any]:
-    """Give the accounts that have a copy of the renewed token the new one, and return what is new in the entry."""
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The other users of a Plex server whose own tokens are dead: new ones by account, and the first user whose PIN is needed for that."""
+
+    tokens: Mapping[str, str]
+    locked_out: ServerUser | None = None
+
+
+def renewed(hass: HomeAssistant, entry: ConfigEntry, access: Access, others: Others) -> dict[str, Any]:
+    """Give the accounts that have a copy of the renewed token the new one, others theirs, and return what is new in the entry."""
     beside = _beside(entry, access)
-    if access.plex and not beside:
-        await _renew_others(hass, entry, access.users, access.plex)
-    for account in beside or [one for one in _relying(entry) if one.data[CONF_TOKEN]]:
-        hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: access.connection.token})
+    mine = dict.fromkeys([one.subentry_id for one in beside or _relying(entry) if one.data[CONF_TOKEN]], access.connection.token)
+    for account_id, token in {**others.tokens, **mine}.items():
+        account = entry.subentries[account_id]
+        hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: token})
     return {} if beside else _credentials(access)
 
 
-async def _renew_others(hass: HomeAssistant, entry: ConfigEntry, users: Iterable[ServerUser], plex: PlexAccess) -> None:
-    """Get new tokens for a Plex server's other users; who has a PIN keeps his, for it is not kept."""
-    relying, known = _relying(entry), {user.user_id: user for user in users}
+async def others_anew(hass: HomeAssistant, entry: ConfigEntry, access: Access, pins: Mapping[str, str]) -> Others:
+    """Get new tokens for the other users of a Plex server, without switching to those whose own still work (pitfall 28); raises `ServerError`."""
+    if access.plex is None or _beside(entry, access):
+        return Others({})
+    tokens: dict[str, str] = {}
+    users, relying = {user.user_id: user for user in access.users}, _relying(entry)
     for account in account_subentries(entry):
-        if account not in relying and (user := known.get(str(account.unique_id))) and not user.protected:
-            token = await plex.plex_tv.token_for(plex.resource, user, None)
-            hass.config_entries.async_update_subentry(entry, account, data={**account.data, CONF_TOKEN: token})
+        user = users.get(str(account.unique_id))
+        if user is None or account in relying or await _is_let_in(hass, replace(connection_of(entry, account), url=access.connection.url)):
+            continue
+        try:
+            tokens[account.subentry_id] = await access.plex.plex_tv.token_for(access.plex.resource, user, pins.get(user.user_id))
+        except PinRefused:
+            return Others(tokens, user)
+    return Others(tokens)
+
+
+async def _is_let_in(hass: HomeAssistant, connection: Connection) -> bool:
+    try:
+        await opened(hass, connection).users()
+    except AuthFailed, Forbidden:
+        return False
+    return True

@@ -247,7 +247,7 @@ async def test_a_further_account_signs_in_himself(house: House, place: Place, pl
 
 
 async def test_signing_in_anew(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:
-    """All that have a token get a new one, but who has a PIN; the address is looked up anew too."""
+    """All whose tokens are dead get new ones, who has a PIN with it; the address is looked up anew too."""
     entry = await added_at_plex_tv(house, plex_tv)
     for name, pin in (("ben", {"pin": "1234"}), ("kid", {})):
         walk = await below(house.hass, entry, "account")
@@ -272,11 +272,35 @@ async def test_signing_in_anew(house: House, place: Place, plex_tv: PlexTvSimula
         )
         await walk.fill()
         await agree(walk, plex_tv)
-        assert (kind(walk.shown), walk.shown["reason"]) == ("abort", "reauth_successful")
+        assert (walk.shown["step_id"], walk.shown["errors"], walk.shown["description_placeholders"]["user"]) == ("pin", {}, "ben")
+        assert (await walk.fill(pin="0000"))["errors"] == {"pin": "pin_refused"}
+        plex_tv.faults.status = 500
+        shown = await walk.fill(pin="1234")
+        assert (shown["step_id"], shown["errors"]) == ("reauth_confirm", {"base": "cannot_connect"})
+        plex_tv.faults.status = None
+        await walk.fill()
+        await agree(walk, plex_tv)
+        assert (kind(walk.shown), walk.shown["reason"]) == ("abort", "reauth_successful")  # the flow still knew the PIN
         await house.settle()
         assert (entry.data["url"], entry.data["token"], entry.data["plex_tv"]) == (url, "anna-anew", "anna-anew")
         tokens = {one.title: one.data["token"] for one in account_subentries(entry)}
-        assert tokens == {"anna": "anna-anew", "ben": "ben-secret", "kid": "kid-anew"}
+        assert tokens == {"anna": "anna-anew", "ben": "ben-anew", "kid": "kid-anew"}
+
+
+async def test_tokens_that_still_work_stay(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:
+    """Nobody is switched to, and no PIN asked for, without need (pitfall 28)."""
+    entry = await added_at_plex_tv(house, plex_tv)
+    walk = await below(house.hass, entry, "account")
+    await walk.keep(account=_id(place, "ben"), pin="1234")
+    await walk.keep()
+    await walk.fill()
+    await house.settle()
+    plex_tv.requests.clear()
+    walk = await again(house.hass, entry, SOURCE_REAUTH)
+    await walk.fill()
+    await agree(walk, plex_tv)
+    assert walk.shown["reason"] == "reauth_successful"
+    assert not [one for one in plex_tv.requests if "switch" in one]
 
 
 async def test_whose_token_it_is_gets_the_new_one(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:
