@@ -183,8 +183,9 @@ async def home(acts: int, port: int) -> None:
             titles = await unwatched_titles(running.media)
             took = [await _travel(running, title, number, "play", "finish") for number, title in zip(range(acts), titles, strict=False)]
             answered = [await _answer(running) for _ in range(acts)]
+            entries = await running.home.entries()
             for server in running.media.servers.values():
-                await server.send_webhooks_to()
+                await running.home.set_options(entries[server.name]["entry_id"], webhook_enabled=False)
             marked = [await _travel(running, title, number, "mark_watched") for number, title in zip(range(acts), titles, strict=False)]
             report = await running.home.act("import_state", config_entry_id=(await running.home.entries())["Household"]["entry_id"], force_full=True)
     print()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .home import Home
+from .home import Home, webhook_of
 from .media import Media, Row, Server
 
 LONGEST = 30.0  # seconds until a change counts as lost
@@ -42,7 +42,7 @@ class Check:
     async def by_socket(self, titles: Iterator[str]) -> None:
         """Mark by hand and stop half-way with webhooks off and without a sync: what each server tells by itself is all there is."""
         for server in self.media.servers.values():
-            await server.send_webhooks_to()
+            await self.set_up(server, webhook_enabled=False)
         seconds = []
         for server in self.media.servers.values():
             key, other = next(titles), next(titles)
@@ -57,8 +57,7 @@ class Check:
     async def without_sockets(self) -> None:
         """Switch real time off and webhooks on: what follows is not to be found by a socket."""
         for server in self.media.servers.values():
-            await self.home.set_options(self.entries[server.name]["entry_id"], realtime=False)
-            await server.send_webhooks_to(await self.webhook(server))
+            await self.set_up(server, realtime=False, webhook_enabled=True)
 
     async def by_webhook(self, server: Server, key: str) -> None:
         """Play a title to its end; nothing but the server's webhooks tells of it."""
@@ -69,8 +68,7 @@ class Check:
 
     async def by_poll(self, server: Server, key: str, other: str) -> None:
         """Mark by hand, stop half-way and unmark with webhooks off; a sync finds it."""
-        urls = await self.webhook(server)
-        await server.send_webhooks_to()
+        await self.set_up(server, webhook_enabled=False)
         await server.act(key, "mark_watched")
         await self.wait("marked watched (poll)", server, key, self.sync(server), played=True)
         await server.act(other, "play")
@@ -78,7 +76,7 @@ class Check:
         await self.wait("stopped at 15 minutes (poll)", server, other, self.sync(server), position=900)
         await server.act(key, "mark_unwatched")
         await self.wait("marked unwatched (poll)", server, key, self.sync(server), played=False)
-        await server.send_webhooks_to(urls)
+        await self.set_up(server, webhook_enabled=True)
 
     async def unplugged(self, server: Server, key: str, own: str) -> None:
         """Unplug the server, change things on both sides, plug it in again."""
@@ -125,10 +123,11 @@ class Check:
                 await asyncio.sleep(0.2)
         await self.home.act("sync", config_entry_id=self.entries[server.name]["entry_id"])
 
-    async def webhook(self, server: Server) -> str:
-        """Return the address that the server sends its events to."""
-        url: str = (await self.home.act("get_webhook", config_entry_id=self.entries[server.name]["entry_id"]))["url"]
-        return url
+    async def set_up(self, server: Server, **options: bool) -> None:
+        """Change how a server is listened to, and wait until its webhook is seen to."""
+        entry_id = self.entries[server.name]["entry_id"]
+        await self.home.set_options(entry_id, **options)
+        await webhook_of(self.home, entry_id)
 
     async def last_watched(self) -> str | None:
         """Return the title that the viewer's sensor shows."""

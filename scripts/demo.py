@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import check
-from .home import PASSWORD, USER, Home, running
+from .home import PASSWORD, USER, Home, running, webhook_of
 from .media import Media, Server
 
 FORMS = {
@@ -73,11 +73,12 @@ async def add(home: Home, server: Server) -> None:
 
 
 async def connect(home: Home, media: Media) -> None:
-    """Paste each server's webhook address into it."""
+    """Paste the webhook's address into each server that it did not enter itself into."""
     entries = await home.entries()
     for server in media.servers.values():
-        answer = await home.act("get_webhook", config_entry_id=entries[server.name]["entry_id"])
-        await server.send_webhooks_to(answer["url"])
+        webhook = await webhook_of(home, entries[server.name]["entry_id"])
+        if webhook["state"] == "manual":
+            await server.send_webhooks_to(webhook["url"])
 
 
 async def furnish(home: Home, media: Media) -> None:

@@ -187,7 +187,7 @@ class Home:
     async def set_options(self, entry_id: str, **options: Json) -> None:
         """Change options of an entry, and wait until it is loaded with them."""
         flow = Flow(self, await self.ask("POST", "/api/config/config_entries/options/flow", {"handler": entry_id}), kind="options/flow")
-        kept = {one["name"]: flow.default(one["name"]) for one in flow.step["data_schema"]}
+        kept = {name: value for one in flow.step["data_schema"] if (value := flow.default(name := one["name"])) is not None}
         await flow.fill(**{**kept, **options})
         await asyncio.sleep(0.5)  # the entry is loaded anew a moment later
         async with asyncio.timeout(START_TIMEOUT):
@@ -197,6 +197,14 @@ class Home:
     async def flow(self) -> Flow:
         """Start the integration's config flow."""
         return Flow(self, await self.ask("POST", "/api/config/config_entries/flow", {"handler": "plex_watchsync"}))
+
+
+async def webhook_of(home: Home, entry_id: str) -> Json:
+    """Return what is known of a server's webhook, once it was seen to whether the server sends to it."""
+    async with asyncio.timeout(START_TIMEOUT):
+        while (found := await home.act("get_webhook", config_entry_id=entry_id))["enabled"] and found["state"] == "unknown":
+            await asyncio.sleep(0.2)
+    return found
 
 
 @dataclass(slots=True)

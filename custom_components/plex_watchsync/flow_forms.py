@@ -151,6 +151,7 @@ def sync(libraries: Iterable[Library], *, chosen: Iterable[str], direction: str,
 def options_of_server(entry: ConfigEntry) -> probatio.Schema:
     """Ask how often a server is read, and what of it, and which webhooks count."""
     kept, events = entry.options, WEBHOOK_EVENTS[ServerKind(entry.data[CONF_KIND])]
+    kept_secret = {"suggested_value": secret} if (secret := kept.get(CONF_WEBHOOK_HEADER_SECRET)) else None
     return probatio.Schema(
         {
             probatio.Required(CONF_REALTIME, default=kept.get(CONF_REALTIME, DEFAULT_REALTIME)): BooleanSelector(),
@@ -163,7 +164,7 @@ def options_of_server(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_WEBHOOK_EVENTS, default=list(kept.get(CONF_WEBHOOK_EVENTS, events))): SelectSelector(
                 SelectSelectorConfig(options=list(events), multiple=True)
             ),
-            probatio.Optional(probatio.Secret(CONF_WEBHOOK_HEADER_SECRET), description={"suggested_value": kept.get(CONF_WEBHOOK_HEADER_SECRET)}): _SECRET,
+            probatio.Optional(probatio.Secret(CONF_WEBHOOK_HEADER_SECRET), description=kept_secret): _SECRET,
         }
     )
 
