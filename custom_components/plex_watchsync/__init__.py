@@ -21,7 +21,7 @@ from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, ServerUn
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-SERVER_PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH)
+SERVER_PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR, Platform.SWITCH)
 HOUSEHOLD_PLATFORMS = (Platform.EVENT, Platform.SENSOR)
 
 

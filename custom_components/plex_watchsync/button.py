@@ -30,9 +30,7 @@ BUTTONS = (
     RunButtonDescription(key="full_import", translation_key="full_import", kind=RunKind.IMPORT, full=True),
     RunButtonDescription(key="full_export", translation_key="full_export", kind=RunKind.EXPORT, full=True),
 )
-REGENERATE_WEBHOOK = ButtonEntityDescription(
-    key="regenerate_webhook", translation_key="regenerate_webhook", entity_category=EntityCategory.CONFIG, entity_registry_enabled_default=False
-)
+REGENERATE_WEBHOOK = ButtonEntityDescription(key="regenerate_webhook", translation_key="regenerate_webhook", entity_category=EntityCategory.CONFIG)
 
 
 async def async_setup_entry(_hass: HomeAssistant, entry: WatchSyncConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback) -> None:

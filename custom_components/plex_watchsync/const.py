@@ -53,3 +53,4 @@ SECRET_HEADER: Final = "X-Webhook-Secret"  # noqa: S105 - the name of a header
 SIGNAL_CHANGE: Final = f"{DOMAIN}_change_{{}}"
 SIGNAL_PLAYBACK: Final = f"{DOMAIN}_playback_{{}}"
 SIGNAL_REPORT: Final = f"{DOMAIN}_report_{{}}"
+SIGNAL_WEBHOOK: Final = f"{DOMAIN}_webhook_{{}}"  # with a server entry's id instead

@@ -4,7 +4,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
-from .const import CONF_KIND, CONF_USER_ID, CONF_VIEWER, DOMAIN, SIGNAL_PLAYBACK
+from .const import CONF_KIND, CONF_USER_ID, CONF_VIEWER, DOMAIN, SIGNAL_PLAYBACK, SIGNAL_WEBHOOK
 from .coordinator import WatchSyncConfigEntry
 from .engine.journal import Note, NoteKind
 from .helpers import account_subentries, is_household, utcnow
@@ -55,7 +55,7 @@ def note(
     message: InboundRequest | None = None,
 ) -> None:
     """Journal what became of an event, and what its sender said, without secrets."""
-    more = {"way": way}
+    more, kind, named = {"way": way}, NoteKind.WEBHOOK if message or not event else NoteKind.HINT, event.event if event else ""
     if event:
         more["user"] = event.user_name or event.user_id or ""
     if message:
@@ -63,14 +63,16 @@ def note(
     hass.data[HUB].journal.add(
         Note(
             utcnow(),
-            NoteKind.WEBHOOK if message or not event else NoteKind.HINT,
+            kind,
             outcome,
             account.subentry_id if account else "",
             reason=reason,
-            event=event.event if event else "",
+            event=named,
             viewer=account.data[CONF_VIEWER] if account else "",
             server=entry.entry_id,
             item_id=(event.item_id if event else None) or "",
             more=more,
         )
     )
+    if kind is NoteKind.WEBHOOK:
+        async_dispatcher_send(hass, SIGNAL_WEBHOOK.format(entry.entry_id), outcome, named, reason)

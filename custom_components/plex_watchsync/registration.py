@@ -8,6 +8,7 @@ from yarl import URL
 
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -63,7 +64,7 @@ async def address_of(hass: HomeAssistant, entry: ConfigEntry) -> str:
 
 
 def start(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
-    """See to the server's list once Home Assistant runs, now and then, and when the cloud comes or goes."""
+    """See to the server's list once Home Assistant runs, now and then, and when it or the cloud may have got another address."""
 
     async def look() -> None:
         await (_keep(hass, entry) if is_enabled(entry) else withdraw(hass, entry))
@@ -75,6 +76,7 @@ def start(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     entry.async_on_unload(async_at_started(hass, look_later))
     entry.async_on_unload(async_track_time_interval(hass, look_later, CHECK_EVERY, cancel_on_shutdown=True))
     entry.async_on_unload(cloudhook.listen(hass, look_later))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, look_later))
     entry.async_on_unload(lambda: ir.async_delete_issue(hass, DOMAIN, _issue_id(entry)))
 
 

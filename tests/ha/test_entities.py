@@ -28,7 +28,8 @@ async def test_which_entities_a_server_has(house: House) -> None:
     registry = er.async_get(house.hass)
     found = {one.entity_id: one for one in er.async_entries_for_config_entry(registry, entry.entry_id)}
     assert {f"sensor.attic_{name}" for name in ("status", "last_sync", "items", "watched_items", "pending_writes")} <= found.keys()
-    assert {f"button.attic_{name}" for name in ("sync", "full_import", "full_export")} <= found.keys()
+    assert {f"button.attic_{name}" for name in ("sync", "full_import", "full_export", "regenerate_webhook")} <= found.keys()
+    assert {"event.attic_webhook_received", "switch.attic_webhook", "binary_sensor.attic_connected"} <= found.keys()
     assert all(one.unique_id.startswith(str(entry.unique_id)) for one in found.values() if one.config_subentry_id is None)
     assert found["sensor.attic_last_sync"].entity_category is EntityCategory.DIAGNOSTIC
     device = dr.async_get(house.hass).async_get(str(found["sensor.attic_status"].device_id))

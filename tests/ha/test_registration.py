@@ -13,7 +13,6 @@ from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.plex_watchsync.const import DOMAIN
@@ -118,8 +117,7 @@ async def test_a_webhook_that_does_not_arrive_is_an_issue(town: House, plex_tv: 
     await town.later(6 * HOURS)
     await town.later(31)
     assert state_of(entry) == "unreachable"
-    await town.hass.config.async_update(internal_url=reachable)
-    await town.later(6 * HOURS)
+    await town.hass.config.async_update(internal_url=reachable)  # is news at once
     await until(lambda: state_of(entry) == "proved")
     assert issue_of(town, entry) is None
     assert listed(town.places[kind], plex_tv) == [url_of(town, entry)]
@@ -191,20 +189,12 @@ async def test_regenerated(town: House, plex_tv: PlexTvSimulator, kind: str, by:
         assert answer["webhook_id"] == entry.data["webhook_id"]
         assert answer["url"] == url_of(town, entry)
     else:
-        await pressed(town, entry, f"button.{place.name.lower()}_regenerate_webhook")
+        await town.hass.services.async_call("button", "press", {ATTR_ENTITY_ID: f"button.{place.name.lower()}_regenerate_webhook"}, blocking=True)
     await town.settle()
     assert entry.data["webhook_id"] != old
     assert len(entry.data["webhook_id"]) == 64
     assert listed(place, plex_tv) == [url_of(town, entry)]
     assert old not in town.hass.data["webhook"]
-
-
-async def pressed(house: House, entry: ConfigEntry, entity_id: str) -> None:
-    """Enable a button, and press it."""
-    er.async_get(house.hass).async_update_entity(entity_id, disabled_by=None)
-    await house.hass.config_entries.async_reload(entry.entry_id)
-    await house.settle()
-    await house.hass.services.async_call("button", "press", {ATTR_ENTITY_ID: entity_id}, blocking=True)
 
 
 @pytest.mark.parametrize("action", ["get_webhook", "regenerate_webhook"])

@@ -460,6 +460,22 @@ async def test_an_episode_and_a_film_have_their_own_events(hooks: Hooks) -> None
     assert (state.attributes["server"], state.attributes["show"]) == ("Attic", TITLES[-1].show.name)
 
 
+async def test_the_event_entity_tells_what_became_of_it(hooks: Hooks) -> None:
+    """Processed, ignored or failed, by the sender's name of the event and with the reason."""
+    place = hooks.house.places["emby"]
+    for body, expected in (
+        (emby_event(place), ("processed", "item.markplayed", "")),
+        (emby_event(place, "plugins.updated"), ("ignored", "plugins.updated", "")),
+        (b"nonsense", ("failed", "", "the body is not JSON")),
+    ):
+        await hooks.post("emby", body)
+        await hooks.house.settle()
+        state = hooks.house.hass.states.get("event.cellar_webhook_received")
+        assert state is not None
+        assert (state.attributes["event_type"], state.attributes["event"], state.attributes["reason"]) == expected
+    assert hooks.house.state("event.study_webhook_received") == "unknown"
+
+
 async def test_a_webhook_id_is_never_logged_in_full(hooks: Hooks, caplog: pytest.LogCaptureFixture) -> None:
     """Logs of the integration show its ends only."""
     with caplog.at_level(logging.DEBUG, logger="custom_components.plex_watchsync"):
