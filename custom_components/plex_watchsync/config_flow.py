@@ -317,7 +317,7 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
     def _webhook(self, webhook_id: str) -> tuple[str, str]:
         """Return which text tells where to paste the webhook's address, and that address, or its path when nobody knows where we are."""
         try:
-            return self.access.connection.kind.value, webhook.async_generate_url(self.hass, webhook_id)
+            return self.access.connection.kind.value, webhook.async_generate_url(self.hass, webhook_id, prefer_external=False)
         except NoURLAvailableError:
             return "no_url", webhook.async_generate_path(webhook_id)
 

@@ -33,6 +33,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: WatchSy
     if coordinator := hub.coordinators.get(entry.entry_id):  # an entry that could not be set up has none
         numbers = coordinator.data.numbers._asdict()
         found["server"] = asdict(coordinator.data) | {"numbers": numbers, "problem": str(coordinator.problem or "")}
+        found["webhook"] = asdict(coordinator.webhook)
         found["realtime"] = {account: _health(listener) for account, listener in coordinator.listeners.items()}
     return found
 

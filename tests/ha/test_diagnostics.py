@@ -48,6 +48,8 @@ async def test_no_secret_and_no_title(house: House, hass_client: ClientSessionGe
         assert (found["server"]["status"], "401" in found["server"]["problem"]) == ("error", True)
     if which == "household":
         assert "server" not in found
+    else:
+        assert found["webhook"]["state"] == ("manual" if which == "plex" else "unreachable")
 
 
 async def test_an_entry_that_could_not_be_set_up_has_diagnostics(house: House, hass_client: ClientSessionGenerator) -> None:

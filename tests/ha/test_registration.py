@@ -18,13 +18,13 @@ from homeassistant.helpers import issue_registry as ir
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.engine.journal import NoteKind
 from custom_components.plex_watchsync.hub import HUB
-from simulators.base import Act
+from simulators.base import Act, serving
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
 
-from .conftest import FILM, OTHER, House, Place, defaults
+from .conftest import FILM, PEOPLE, TITLES, House, Place, defaults
 from .flows import Walk, added
 
 KINDS = ("plex", "jellyfin", "emby")
@@ -298,6 +298,19 @@ async def test_events_that_do_not_count(town: House, hass_client_no_auth: Client
     assert notes[-1] == ("ignored", "UserDataSaved", "events of this kind do not count")
 
 
+async def test_the_last_page_shows_the_address_at_home(town: House, plex_tv: PlexTvSimulator) -> None:
+    """A webhook begins with the local network only: the address from outside would be refused."""
+    await town.hass.config.async_update(external_url="https://away.example")
+    shown = await town.fill(await town.to_preview("emby"))
+    await town.settle()
+    entry = shown["result"]
+    at_home = f"{town.hass.config.internal_url}/api/webhook/{entry.data['webhook_id']}"
+    assert (shown["description_placeholders"] or {})["webhook_url"] == at_home
+    assert listed(town.places["emby"], plex_tv) == [at_home]
+    await town.options(entry, webhook_local_only=False)
+    assert listed(town.places["emby"], plex_tv) == [f"https://away.example/api/webhook/{entry.data['webhook_id']}"]
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_the_options_show_the_address(town: House, *, known: bool) -> None:
     """Whoever has to paste it finds it there, or its path; which events count and the secret are kept."""
@@ -401,18 +414,25 @@ async def test_the_cloud_has_a_bad_day(town: House, plex_tv: PlexTvSimulator, cl
     assert listed(place, plex_tv) == []
 
 
-async def test_one_view_is_told_once_whichever_ways_it_comes(town: House, plex_tv: PlexTvSimulator) -> None:
-    """Webhook, socket and poll tell of the same play: it is one start, one stop and one view (pitfall 25)."""
+def told_by(house: House, entity_id: str) -> list[str]:
+    """Collect the types of an event entity's events."""
     told: list[str] = []
-    entries = {kind: await add(town, kind) for kind in KINDS}
 
+    @callback
     def hear(event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
-        if event.data["entity_id"] == "event.anna_watch" and state and state.state != "unavailable":
+        if event.data["entity_id"] == entity_id and state and state.state != "unavailable":
             told.append(state.attributes["event_type"])
 
-    stop = town.hass.bus.async_listen("state_changed", callback(hear))
-    for kind, title in zip(KINDS, (FILM, OTHER), strict=False):
+    house.hass.bus.async_listen("state_changed", hear)
+    return told
+
+
+async def test_one_view_is_told_once_whichever_ways_it_comes(town: House, plex_tv: PlexTvSimulator) -> None:
+    """Webhook, socket and poll tell of the same play: it is one start, one stop and one view (pitfall 25)."""
+    entries = {kind: await add(town, kind) for kind in KINDS}
+    told = told_by(town, "event.anna_watch")
+    for kind, title in zip(KINDS, TITLES, strict=False):
         told.clear()
         await town.places[kind].act(Act.PLAY, title)
         await town.settle()
@@ -422,4 +442,30 @@ async def test_one_view_is_told_once_whichever_ways_it_comes(town: House, plex_t
         await town.call("sync", config_entry_id=entries[kind].entry_id)
         await town.later(4)
         assert sorted(told) == ["started", "stopped", "watched"], kind
-    stop()
+
+
+async def test_two_servers_of_one_plex_account(town: House, plex_tv: PlexTvSimulator) -> None:
+    """Each server sends to both webhooks: every message finds its own server, and one view is told once (pitfall 25)."""
+    second = PlexSimulator("Garage", TITLES, PEOPLE)
+    async with serving(second) as url:
+        plex_tv.join(second, url)
+        first, town.places["plex"] = town.places["plex"], Place(second, url)
+        town.places["garage"] = town.places["plex"]
+        garage = await add(town, "plex")
+        town.places["plex"] = first
+        study = await add(town, "plex")
+        assert sorted(listed(first, plex_tv)) == sorted(url_of(town, entry) for entry in (garage, study))
+        for entry in (garage, study):
+            await town.options(entry, realtime=False)
+        told = told_by(town, "event.anna_watch")
+        received = {name: told_by(town, f"event.{name}_webhook_received") for name in ("garage", "study")}
+        await town.places["garage"].act(Act.PLAY)
+        await town.settle()
+        await town.places["garage"].act(Act.FINISH)
+        await until(lambda: "watched" in told)
+        await town.settle()
+        assert first.shown().played
+        assert sorted(told) == ["started", "stopped", "watched"]
+        assert (set(received["garage"]), received["study"]) == ({"processed"}, [])
+        await town.hass.config_entries.async_remove(garage.entry_id)
+        assert listed(first, plex_tv) == [url_of(town, study)]
