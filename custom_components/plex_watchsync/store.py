@@ -23,7 +23,7 @@ class StoredDocuments(Documents):
     @override
     async def load(self, name: str) -> object | None:
         store = self._store(name)
-        existed = await self._hass.async_add_executor_job(Path(store.path).exists)
+        existed = await self._hass.async_add_executor_job(_was_there, Path(store.path))
         try:
             content = await store.async_load()
         except (HomeAssistantError, NotImplementedError) as error:  # a newer version's file, or no migration for it
@@ -38,7 +38,24 @@ class StoredDocuments(Documents):
 
     @override
     async def remove(self, name: str) -> None:
-        await self._store(name).async_remove()
+        store = self._store(name)
+        await store.async_remove()
+        await self._hass.async_add_executor_job(_clear, Path(store.path))
 
     def _store(self, name: str) -> Store[Any]:
         return Store(self._hass, VERSION, f"{DOMAIN}/{name}", atomic_writes=True, serialize_in_event_loop=False)
+
+
+def _moved(path: Path) -> list[Path]:
+    """Return the corrupt files that the helper moved away from a document's place."""
+    return list(path.parent.glob(f"{path.name}.corrupt.*"))
+
+
+def _was_there(path: Path) -> bool:
+    """Whether there is, or was, a document: one that was moved away stays lost after a restart too."""
+    return path.exists() or bool(_moved(path))
+
+
+def _clear(path: Path) -> None:
+    for one in _moved(path):
+        one.unlink(missing_ok=True)

@@ -70,11 +70,17 @@ async def test_what_was_removed_is_gone(documents: StoredDocuments, folder: Path
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 100, b"nonsense"])
 async def test_a_corrupt_file_is_no_first_run(documents: StoredDocuments, folder: Path, damage: bytes) -> None:
-    """Home Assistant moves it away and says that there was nothing; we do not (G3)."""
+    """Home Assistant moves it away and says that there was nothing; we do not, at the next start neither, until it is restored or removed (G3)."""
     await documents.save("anna/viewer", {"synced": ["a"]})
     (folder / "anna" / "viewer").write_bytes(damage)
-    with pytest.raises(StoreError):
-        await documents.load("anna/viewer")
+    for _restart in range(2):
+        with pytest.raises(StoreError):
+            await documents.load("anna/viewer")
+    await documents.save("anna/viewer", {"synced": ["restored"]})
+    assert await documents.load("anna/viewer") == {"synced": ["restored"]}
+    await documents.remove("anna/viewer")
+    assert await documents.load("anna/viewer") is None
+    assert not list((folder / "anna").iterdir())
 
 
 async def test_a_newer_file_is_left_alone(documents: StoredDocuments, folder: Path) -> None:
