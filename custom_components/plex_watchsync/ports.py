@@ -282,8 +282,8 @@ class WebhookRegistrar(Protocol):
     Every call raises a `ServerError`: `AuthFailed` or `Forbidden` where the credentials may not do it, `NotSupported` where the server cannot.
     """
 
-    async def ensure(self, hook: OwnWebhook) -> None:
-        """Make the server send to the webhook: add it, or mend it where it is not as it should be."""
+    async def ensure(self, hook: OwnWebhook) -> bool:
+        """Make the server send to the webhook: add it, or mend it where it is not as it should be; return whether anything was to do."""
 
     async def withdraw(self, hook: OwnWebhook) -> None:
         """Take the webhook out of the list, if it is there."""

@@ -65,9 +65,11 @@ async def address_of(hass: HomeAssistant, entry: ConfigEntry) -> str:
 
 def start(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     """See to the server's list once Home Assistant runs, now and then, and when it or the cloud may have got another address."""
+    looking = asyncio.Lock()
 
     async def look() -> None:
-        await (_keep(hass, entry) if is_enabled(entry) else withdraw(hass, entry))
+        async with looking:
+            await (_keep(hass, entry) if is_enabled(entry) else withdraw(hass, entry))
 
     @callback
     def look_later(_now: object = None) -> None:
@@ -120,10 +122,15 @@ async def _keep(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     if registrar is None:
         health.state = WebhookState.MANUAL
         return
+    if not _can_send_secret(entry):  # all of its messages would be refused
+        health.state = WebhookState.MANUAL
+        await withdraw(hass, entry)
+        return
     try:
         hook = _own(hass, entry, await address_of(hass, entry))
-        await registrar.ensure(hook)
-        await _prove(hass, entry, registrar, hook)
+        changed = await registrar.ensure(hook)
+        if changed or health.heard is None or utcnow() - health.heard > PROVED_FOR:
+            await _prove(hass, entry, registrar, hook)
     except (NoURLAvailableError, AuthFailed, Forbidden, NotSupported) as error:
         health.state, health.reason = WebhookState.MANUAL, str(error)
     except ServerError as error:  # the next look may find it in a better mood
@@ -131,10 +138,8 @@ async def _keep(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
 
 
 async def _prove(hass: HomeAssistant, entry: WatchSyncConfigEntry, registrar: WebhookRegistrar, hook: OwnWebhook) -> None:
-    """Have the server send something, unless it was heard lately, and give it time to arrive."""
+    """Have the server send something, and give it time to arrive."""
     health, asked = entry.runtime_data.webhook, utcnow()
-    if health.heard is not None and asked - health.heard < PROVED_FOR:
-        return
     health.reason = ""
     if health.state is not WebhookState.UNREACHABLE:
         health.state = WebhookState.REGISTERED
@@ -167,12 +172,15 @@ def _registrar(hass: HomeAssistant, entry: ConfigEntry) -> WebhookRegistrar | No
     """Open the server's list; Plex's is at plex.tv, where nobody is asked unless the account signed in there."""
     connection = connection_of(entry)
     if connection.kind is ServerKind.PLEX:
-        if CONF_PLEX_TV not in entry.data or entry.options.get(CONF_WEBHOOK_HEADER_SECRET):
+        if CONF_PLEX_TV not in entry.data:
             return None
         return open_registrar(async_get_clientsession(hass), replace(connection, token=entry.data[CONF_PLEX_TV]), clock=utcnow)
-    if entry.options.get(CONF_WEBHOOK_HEADER_SECRET) and connection.kind not in SENDS_HEADERS:
-        return None
     return open_registrar(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
+
+
+def _can_send_secret(entry: ConfigEntry) -> bool:
+    """Whether the server can send the secret that is asked for, if one is."""
+    return not entry.options.get(CONF_WEBHOOK_HEADER_SECRET) or entry.data[CONF_KIND] in SENDS_HEADERS
 
 
 def _own(hass: HomeAssistant, entry: ConfigEntry, url: str) -> OwnWebhook:

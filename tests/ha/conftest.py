@@ -1,7 +1,7 @@
 """A Home Assistant with the integration, and simulated servers to add to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -206,6 +206,15 @@ class House:
     async def call(self, action: str, **data: Any) -> Any:
         """Call an action and return its response."""
         return await self.hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens soon, on its own."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never happened")
 
 
 def defaults(result: ConfigFlowResult) -> dict[str, Any]:

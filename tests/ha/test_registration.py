@@ -1,6 +1,5 @@
 """Webhooks that set themselves up: registered, proved, mended, and taken out again; and what is left to a person."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -24,21 +23,12 @@ from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
 
-from .conftest import FILM, PEOPLE, TITLES, House, Place, defaults
+from .conftest import FILM, PEOPLE, TITLES, House, Place, defaults, until
 from .flows import Walk, added
 
 KINDS = ("plex", "jellyfin", "emby")
 SECRET = {"X-Webhook-Secret": "hush"}
 HOURS = 3600
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens soon, on its own."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 @pytest.fixture
@@ -253,6 +243,18 @@ async def test_an_outage_is_waited_out(town: House, plex_tv: PlexTvSimulator) ->
     assert listed(town.places["plex"], plex_tv) == [url_of(town, entry)]
 
 
+async def test_a_new_address_is_proved_too(town: House, plex_tv: PlexTvSimulator) -> None:
+    """That the old one was heard a moment ago says nothing about it."""
+    entry = await add(town, "jellyfin")
+    await until(lambda: state_of(entry) == "proved")
+    await town.hass.config.async_update(internal_url="http://127.0.0.1:1")
+    await town.settle()
+    assert listed(town.places["jellyfin"], plex_tv) == [url_of(town, entry)]
+    await town.later(31)
+    assert state_of(entry) == "unreachable"
+    assert issue_of(town, entry) is not None
+
+
 async def test_what_was_heard_lately_needs_no_other_proof(town: House) -> None:
     """The server is not made to send again and again."""
     entry, simulator = await add(town, "emby"), town.places["emby"].simulator
@@ -278,10 +280,12 @@ async def test_a_secret_header(town: House, plex_tv: PlexTvSimulator, hass_clien
 
 @pytest.mark.parametrize("kind", ["plex", "emby"])
 async def test_who_cannot_send_a_secret_is_not_registered(town: House, plex_tv: PlexTvSimulator, kind: str) -> None:
-    """Its messages would all be refused."""
+    """Its messages would all be refused: it is taken out of the list, and comes back with the secret gone."""
     entry = await add(town, kind)
     await town.options(entry, webhook_header_secret="hush")
-    assert state_of(entry) == "manual"
+    assert (state_of(entry), listed(town.places[kind], plex_tv)) == ("manual", [])
+    await town.options(entry, webhook_header_secret=None)
+    assert listed(town.places[kind], plex_tv) == [url_of(town, entry)]
 
 
 async def test_events_that_do_not_count(town: House, hass_client_no_auth: ClientSessionGenerator) -> None:

@@ -28,7 +28,7 @@ from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
 
-from .conftest import FILM, OTHER, PEOPLE, TITLES, House, Place
+from .conftest import FILM, OTHER, PEOPLE, TITLES, House, Place, until
 
 MIB = 1 << 20
 POSTER = bytes(range(256)) * 8 * 512  # a megabyte that is no text
@@ -74,15 +74,6 @@ async def hooks(house: House, hass_client_no_auth: ClientSessionGenerator) -> Ho
     for place in house.places.values():
         place.simulator.requests.clear()
     return found
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens soon, on its own."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 def plex_event(place: Place, event: str = "media.scrobble", **changes: Any) -> dict[str, Any]:

@@ -113,10 +113,10 @@ class RegistrarContract(ABC):
     async def test_added_once(self) -> None:
         """Ours comes behind the others', once; asked again, nothing is written."""
         registrar = await self.registrar("anna")
-        await registrar.ensure(self.hook())
+        assert await registrar.ensure(self.hook()) is True
         assert self.urls() == [self.other(), self.hook().url]
         written = self.writes()
-        await registrar.ensure(self.hook())
+        assert await registrar.ensure(self.hook()) is False
         assert (self.urls(), self.writes()) == ([self.other(), self.hook().url], written)
 
     async def test_it_hears_what_people_do(self) -> None:

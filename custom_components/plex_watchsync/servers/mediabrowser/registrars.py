@@ -41,13 +41,15 @@ class Registrar:
 class JellyfinRegistrar(Registrar):
     """The destinations of the webhook plugin: read whole, written whole, for the write replaces everything; implements `ports.WebhookRegistrar`."""
 
-    async def ensure(self, hook: OwnWebhook) -> None:
+    async def ensure(self, hook: OwnWebhook) -> bool:
         """Keep one destination of ours; a person's additions to it, such as more kinds of items, stay."""
         configuration = await self._configuration()
         ours, others = self._parted(configuration, hook)
         kept = ours[0] if ours else {}
-        if len(ours) != 1 or kept != kept | _destination(hook):
-            await self._http.ask("POST", _PLUGIN, body={**configuration, _DESTINATIONS: [*others, kept | _destination(hook)]})
+        if len(ours) == 1 and kept == kept | _destination(hook):
+            return False
+        await self._http.ask("POST", _PLUGIN, body={**configuration, _DESTINATIONS: [*others, kept | _destination(hook)]})
+        return True
 
     async def withdraw(self, hook: OwnWebhook) -> None:
         """Leave the others' destinations as they are."""
@@ -98,13 +100,15 @@ class EmbyRegistrar(Registrar):
     No document describes the list, only the shape of an entry; asked without a user it is a 500.
     """
 
-    async def ensure(self, hook: OwnWebhook) -> None:
+    async def ensure(self, hook: OwnWebhook) -> bool:
         """Keep one notification of ours."""
         ours = await self._ours(hook)
         kept = ours[0] if ours else {}
-        if not kept or kept != kept | _notification(hook, kept):
-            await self._http.ask("POST", _CONFIGURED, params=await self._of_user(), body=kept | _notification(hook, kept))
         await self._delete(ours[1:])
+        if kept and kept == kept | _notification(hook, kept):
+            return False
+        await self._http.ask("POST", _CONFIGURED, params=await self._of_user(), body=kept | _notification(hook, kept))
+        return True
 
     async def withdraw(self, hook: OwnWebhook) -> None:
         """Delete ours."""

@@ -33,12 +33,14 @@ class PlexRegistrar:
         """Make a registrar of a connection whose token is the account's; sends nothing."""
         return cls(HttpClient(session, plex_tv_url(), headers=headers(connection.device_id, connection.token), verify_ssl=True, clock=clock))
 
-    async def ensure(self, hook: OwnWebhook) -> None:
+    async def ensure(self, hook: OwnWebhook) -> bool:
         """Keep one address of ours behind those of others."""
         urls = await self._urls()
         wanted = [*(url for url in urls if not hook.is_at(url)), hook.url]
-        if sorted(urls) != sorted(wanted):
-            await self._write(wanted)
+        if sorted(urls) == sorted(wanted):
+            return False
+        await self._write(wanted)
+        return True
 
     async def withdraw(self, hook: OwnWebhook) -> None:
         """Leave the others' addresses as they are."""
