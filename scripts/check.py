@@ -52,6 +52,9 @@ class Check:
             ]
             await server.act(other, "play")
             await self.wait("stopped at 15 minutes (socket)", server, other, server.act(other, "stop", 900), position=900)
+            await server.set_faults(offline=True)
+            await server.act(key, "mark_watched")
+            await self.wait("marked while it was cut off (socket)", server, key, server.set_faults(), played=True)
         self.note("marks by hand (socket)", None, f"half of them within {statistics.median(seconds):.2f} s, all within {max(seconds):.2f} s")
 
     async def without_sockets(self) -> None:

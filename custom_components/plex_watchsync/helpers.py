@@ -60,8 +60,8 @@ def server_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry |
     return opened(hass, connection_of(entry, account))
 
 
-def stream_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry) -> PushStream | None:
-    """Return what tells of an account's doings, None where only polling finds them."""
+def stream_of(hass: HomeAssistant, entry: ConfigEntry, account: ConfigSubentry | None) -> PushStream | None:
+    """Return what tells of an account's doings, or of what the entry's credentials hear; None where only polling finds them."""
     connection = connection_of(entry, account)
     return open_stream(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
 

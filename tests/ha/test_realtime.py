@@ -201,6 +201,22 @@ async def test_each_account_has_its_own(house: House) -> None:
     assert [one is None for one in listeners] == [False, True]
 
 
+async def test_an_owner_without_an_account_is_listened_for(house: House) -> None:
+    """Of marks in Plex only the owner may be told: whoever has just somebody else's account here still hears of them."""
+    entry = await house.add("plex")
+    await house.add("emby")
+    plex: Any = house.places["plex"].simulator
+    ben, (account,) = plex.accounts["ben"], account_subentries(entry)
+    data = {**account.data, "token": ben.token, "user_id": str(ben.account_id), "device_id": "ben's"}
+    house.hass.config_entries.async_update_subentry(entry, account, data=data)
+    await house.settle()
+    assert {*entry.runtime_data.listeners} == {account.subentry_id, entry.entry_id}
+    await until(lambda: house.state(CONNECTED["plex"]) == STATE_ON)
+    await house.settle()
+    await plex.act("ben", FILM.key, Act.MARK_WATCHED)
+    await until(watched(house, on=("emby",)))
+
+
 async def test_diagnostics_tell_how_it_does(house: House, hass_client: ClientSessionGenerator) -> None:
     """Since when, how often, and what is wrong: without a token."""
     entries = await all_added(house)
