@@ -10,7 +10,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
-from . import realtime, registration, webhook
+from . import backups, realtime, registration, webhook
 from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run
@@ -81,6 +81,7 @@ async def _setup_household(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> 
         except StoreError as error:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="baseline_lost", translation_placeholders={"document": str(error)}) from error
     await hass.config_entries.async_forward_entry_setups(entry, HOUSEHOLD_PLATFORMS)
+    backups.schedule(hass, entry)
     return True
 
 

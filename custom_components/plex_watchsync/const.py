@@ -40,10 +40,13 @@ CONF_POSITION_MAX_PERCENT: Final = "position_max_percent"
 CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
 CONF_JOURNAL_DAYS: Final = "journal_days"
 CONF_JOURNAL_ENTRIES: Final = "journal_entries"
+CONF_BACKUP_INTERVAL_DAYS: Final = "backup_interval_days"  # 0: never
+CONF_BACKUP_KEEP: Final = "backup_keep"
 
 DEFAULT_REALTIME: Final = True
 DEFAULT_JOURNAL_DAYS: Final = 30
 DEFAULT_JOURNAL_ENTRIES: Final = 20_000
+DEFAULT_BACKUP_KEEP: Final = 7
 DEFAULT_IMPORT_INTERVAL: Final = 60
 DEFAULT_FULL_INTERVAL: Final = 24
 

@@ -22,6 +22,8 @@ from homeassistant.helpers.selector import (
 
 from .const import (
     CONF_ACCOUNT,
+    CONF_BACKUP_INTERVAL_DAYS,
+    CONF_BACKUP_KEEP,
     CONF_DIRECTION,
     CONF_FULL_INTERVAL,
     CONF_IMPORT_INTERVAL,
@@ -42,6 +44,7 @@ from .const import (
     CONF_WEBHOOK_EVENTS,
     CONF_WEBHOOK_HEADER_SECRET,
     CONF_WEBHOOK_LOCAL_ONLY,
+    DEFAULT_BACKUP_KEEP,
     DEFAULT_FULL_INTERVAL,
     DEFAULT_IMPORT_INTERVAL,
     DEFAULT_JOURNAL_DAYS,
@@ -181,6 +184,8 @@ def options_of_household(entry: ConfigEntry) -> probatio.Schema:
             ),
             probatio.Required(CONF_JOURNAL_DAYS, default=kept.get(CONF_JOURNAL_DAYS, DEFAULT_JOURNAL_DAYS)): _number(1, 365, "d"),
             probatio.Required(CONF_JOURNAL_ENTRIES, default=kept.get(CONF_JOURNAL_ENTRIES, DEFAULT_JOURNAL_ENTRIES)): _number(100, 200_000, None),
+            probatio.Required(CONF_BACKUP_INTERVAL_DAYS, default=kept.get(CONF_BACKUP_INTERVAL_DAYS, 0)): _number(0, 365, "d"),
+            probatio.Required(CONF_BACKUP_KEEP, default=kept.get(CONF_BACKUP_KEEP, DEFAULT_BACKUP_KEEP)): _number(1, 365, None),
         }
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,12 +39,14 @@ from .engine.report import Change, Report
 from .engine.run import Account, Run
 from .engine.viewer import Agree, ViewerSync
 from .helpers import account_subentries, household_entry, server_of, utcnow
-from .ports import Documents, Hint
+from .ports import Hint
 from .store import StoredDocuments
 from .sync.policy import AccountPolicy, Direction, InitialSync, Policy
 
 SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
 FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
+LONGEST_FLUSH = 10  # seconds
+LONGEST_PAUSE = timedelta(hours=2)  # a backup that never says that it ended must not stop the sync for good
 BREAK = timedelta(seconds=1)  # between two rounds of retries
 
 
@@ -53,7 +56,7 @@ class Hub:
     def __init__(self, hass: HomeAssistant) -> None:
         """Start with nothing loaded."""
         self.hass = hass
-        self.documents: Documents = StoredDocuments(hass)
+        self.documents = StoredDocuments(hass)
         self.journal = Journal(self.documents, self._on_news)
         self.coordinators: dict[str, ServerCoordinator] = {}
         self.viewers: dict[str, ViewerSync] = {}
@@ -63,6 +66,7 @@ class Hub:
         self._behind: dict[str, set[str]] = {}  # by viewer: the accounts of which something may have gone untold
         self._following: set[str] = set()  # the viewers for whom somebody is at it
         self._timers: dict[str, CALLBACK_TYPE] = {}
+        self._resume: CALLBACK_TYPE | None = None
 
     async def start(self) -> None:
         """Find the journal; write what is only in memory when Home Assistant stops."""
@@ -133,6 +137,26 @@ class Hub:
         if not run.dry_run:
             self._show(viewer, report)
         return report
+
+    async def pause(self) -> None:
+        """Put on disk what is not there yet, and keep it as it is until `resume`; reading goes on, and what is to be written waits.
+
+        A run that is under way is not waited for long: what it has written so far is whole.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_FLUSH):
+                for viewer in list(self.viewers.values()):
+                    await viewer.flush()
+        await self.documents.hold()
+        self._resume = async_call_later(self.hass, LONGEST_PAUSE, HassJob(self.resume, cancel_on_shutdown=True))
+
+    @callback
+    def resume(self, _now: datetime | None = None) -> None:
+        """Let documents change again."""
+        if self._resume:
+            self._resume()
+            self._resume = None
+        self.documents.release()
 
     def numbers(self, entry: ConfigEntry) -> Numbers:
         """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""

@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, call
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
-from . import services_explain, services_journal, services_media, services_webhook
+from . import services_backup, services_explain, services_journal, services_media, services_webhook
 from .const import CONF_LIBRARIES, CONF_VIEWER
 from .coordinator import ServerCoordinator
 from .engine.run import Run, RunKind
@@ -48,6 +48,7 @@ EXPORT_SCHEMA = SYNC_SCHEMA.extend(
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     register(hass, ACTIONS)
+    register(hass, services_backup.ACTIONS)
     register(hass, services_explain.ACTIONS)
     register(hass, services_journal.ACTIONS)
     register(hass, services_media.ACTIONS)

@@ -1,5 +1,6 @@
 """The engine's documents in Home Assistant's storage, one small file each."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, override
 
@@ -19,6 +20,20 @@ class StoredDocuments(Documents):
     def __init__(self, hass: HomeAssistant) -> None:
         """Write with this Home Assistant's storage helper."""
         self._hass = hass
+        self._gate = asyncio.Lock()
+        self._held = False
+
+    async def hold(self) -> None:
+        """Let no document change any more: after any write what is on disk is whole, as it is after a crash."""
+        if not self._held:
+            await self._gate.acquire()
+            self._held = True
+
+    def release(self) -> None:
+        """Let documents change again."""
+        if self._held:
+            self._held = False
+            self._gate.release()
 
     @override
     async def load(self, name: str) -> object | None:
@@ -34,13 +49,15 @@ class StoredDocuments(Documents):
 
     @override
     async def save(self, name: str, content: object) -> None:
-        await self._store(name).async_save(content)
+        async with self._gate:
+            await self._store(name).async_save(content)
 
     @override
     async def remove(self, name: str) -> None:
         store = self._store(name)
-        await store.async_remove()
-        await self._hass.async_add_executor_job(_clear, Path(store.path))
+        async with self._gate:
+            await store.async_remove()
+            await self._hass.async_add_executor_job(_clear, Path(store.path))
 
     def _store(self, name: str) -> Store[Any]:
         return Store(self._hass, VERSION, f"{DOMAIN}/{name}", atomic_writes=True, serialize_in_event_loop=False)

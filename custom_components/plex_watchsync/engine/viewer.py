@@ -147,6 +147,11 @@ class ViewerSync:
                     self.outbox.take(replica_id)
             await self._save()
 
+    async def snapshot(self) -> Baseline:
+        """Return all that is agreed on at this moment."""
+        async with self._lock:
+            return await asyncio.to_thread(self.baseline.copy)
+
     async def flush(self) -> None:
         """Write what is not on disk yet."""
         async with self._lock:

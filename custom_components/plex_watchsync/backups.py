@@ -1,0 +1,110 @@
+"""Viewers' backups as files in the configuration folder: written whole or not at all, on a schedule, the oldest removed."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.start import async_at_started
+from homeassistant.util import slugify
+from homeassistant.util.file import write_utf8_file_atomic
+
+from .const import CONF_BACKUP_INTERVAL_DAYS, CONF_BACKUP_KEEP, DEFAULT_BACKUP_KEEP, DOMAIN
+from .engine.restore import entries_of
+from .engine.viewer import ViewerSync
+from .helpers import household_entry, utcnow, viewer_subentries
+from .hub import HUB
+from .logger import LOGGER
+from .sync.baseline import Baseline
+from .sync.portable import Portable, dumped, loaded
+
+CHECK_EVERY = timedelta(hours=1)
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def folder_of(hass: HomeAssistant) -> Path:
+    """Return where the backups are."""
+    return Path(hass.config.path(DOMAIN, "backups"))
+
+
+async def write(hass: HomeAssistant, viewer: ViewerSync) -> Path:
+    """Write a viewer's backup and remove what is too old; raises `OSError` or `HomeAssistantError`."""
+    subentry = next(one for one in _viewers(hass) if one.subentry_id == viewer.viewer)
+    path, now = folder_of(hass) / f"{_stem(subentry)}{utcnow().strftime(_STAMP)}.json", utcnow()
+    await hass.async_add_executor_job(_write, path, subentry.title, now, await viewer.snapshot())
+    await hass.async_add_executor_job(_rotate, path.parent, _stem(subentry), _keep(hass))
+    return path
+
+
+async def read(hass: HomeAssistant, viewer: ViewerSync, name: str | None) -> tuple[str, Portable]:
+    """Read a backup by its file's name, by default the viewer's newest; raises `OSError` or `PortableError`."""
+    return await hass.async_add_executor_job(_read, folder_of(hass), name, _stem_of(hass, viewer))
+
+
+def schedule(hass: HomeAssistant, household: ConfigEntry) -> None:
+    """Write backups as often as the options say, counted from the newest, whenever Home Assistant runs."""
+    days = int(household.options.get(CONF_BACKUP_INTERVAL_DAYS, 0))
+    if not days:
+        return
+
+    async def check(_now: object) -> None:
+        for viewer in list(hass.data[HUB].viewers.values()):
+            if await hass.async_add_executor_job(_is_due, folder_of(hass), _stem_of(hass, viewer), utcnow() - timedelta(days=days)):
+                try:
+                    await write(hass, viewer)
+                except (OSError, HomeAssistantError) as error:
+                    LOGGER.warning("A backup could not be written: %s", error)
+
+    household.async_on_unload(async_at_started(hass, check))
+    household.async_on_unload(async_track_time_interval(hass, check, CHECK_EVERY, cancel_on_shutdown=True))
+
+
+def _viewers(hass: HomeAssistant) -> Iterable[ConfigSubentry]:
+    household = household_entry(hass)
+    return viewer_subentries(household) if household else ()
+
+
+def _stem(viewer: ConfigSubentry) -> str:
+    """Begin a file's name; names of people may be spelled alike."""
+    return f"{slugify(viewer.title)}-{viewer.subentry_id[-6:].lower()}-"
+
+
+def _stem_of(hass: HomeAssistant, viewer: ViewerSync) -> str:
+    return next(_stem(one) for one in _viewers(hass) if one.subentry_id == viewer.viewer)
+
+
+def _keep(hass: HomeAssistant) -> int:
+    household = household_entry(hass)
+    return int(household.options.get(CONF_BACKUP_KEEP, DEFAULT_BACKUP_KEEP)) if household else DEFAULT_BACKUP_KEEP
+
+
+def _files(folder: Path, stem: str) -> list[Path]:
+    """Return a viewer's backups, the oldest first."""
+    return sorted(path for path in folder.glob("*.json") if path.name.startswith(stem))
+
+
+def _write(path: Path, viewer: str, now: datetime, baseline: Baseline) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_utf8_file_atomic(str(path), "".join(dumped(viewer, now, entries_of(baseline))), private=True)
+
+
+def _rotate(folder: Path, stem: str, keep: int) -> None:
+    for path in _files(folder, stem)[:-keep]:
+        path.unlink(missing_ok=True)
+
+
+def _read(folder: Path, name: str | None, stem: str) -> tuple[str, Portable]:
+    known = {path.name: path for path in folder.glob("*.json")}
+    newest = next((path.name for path in reversed(_files(folder, stem))), "")
+    chosen = name or newest
+    if chosen not in known:  # whatever else it may point at is none of ours
+        raise FileNotFoundError(chosen or stem)
+    return chosen, loaded(known[chosen].read_text(encoding="utf-8"))
+
+
+def _is_due(folder: Path, stem: str, before: datetime) -> bool:
+    files = _files(folder, stem)
+    return not files or files[-1].name <= f"{stem}{before.strftime(_STAMP)}.json"

@@ -1,0 +1,63 @@
+"""Agree on what a backup says: it is one more voice, that wins where it is newer, or everywhere when it is told to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..sync.baseline import Baseline
+from ..sync.item import Item
+from ..sync.match import recall
+from ..sync.merge import Claims, merge
+from ..sync.portable import Entry
+from .acts import adopt
+from .cycle import Cycle
+from .pace import paced
+
+
+@dataclass(slots=True)
+class Restore:
+    """Restores titles; `overwrite`: as if the viewer said all of it anew at `at`. What no server has is kept until one has it (R4).
+
+    Counts: `restored` titles are agreed on anew, of `older` ones something newer is agreed on, `left_alone` are ambiguous or ignored (I3, I8).
+    """
+
+    entries: Sequence[Entry]
+    at: datetime
+    overwrite: bool = False
+    restored: int = 0
+    unchanged: int = 0
+    older: int = 0
+    left_alone: int = 0
+
+    async def __call__(self, cycle: Cycle) -> frozenset[str]:
+        """Agree on it; no account was read for it."""
+        async for entry in paced(self.entries):
+            for item in recall(cycle.baseline, entry.keys, entry.media):
+                self._restore(cycle, item, entry)
+        return frozenset()
+
+    def _restore(self, cycle: Cycle, item: Item, entry: Entry) -> None:
+        claims = self._claims(item, entry.claims)
+        if cycle.baseline.is_left_alone(item):
+            self.left_alone += 1
+        elif claims != item.claims:
+            self.restored += 1
+            adopt(cycle, item, claims, "restored from a backup", new=False)
+        elif entry.claims.state == item.claims.state:
+            self.unchanged += 1
+        else:
+            self.older += 1
+
+    def _claims(self, item: Item, saved: Claims) -> Claims:
+        """Join what was saved with what is agreed (M1); what is told to win is dated now, unless nothing would change."""
+        if not self.overwrite:
+            return merge(item.claims, saved)
+        if saved.state == item.claims.state and item.claims.view:
+            return item.claims
+        view, spot = saved.view or item.claims.view, saved.spot or item.claims.spot
+        return replace(item.claims, view=view and replace(view, at=self.at), spot=spot and replace(spot, at=self.at))
+
+
+def entries_of(baseline: Baseline) -> list[Entry]:
+    """Return all that a viewer's baseline says, by name of the item."""
+    return sorted((Entry(item.media, item.keys, item.claims) for item in baseline), key=lambda entry: min(entry.keys))

@@ -1,0 +1,206 @@
+"""A viewer's watch state as a portable document: titles by their ids, and what was agreed on; `docs/backup-format.md` says what the fields mean.
+
+Nothing in it belongs to a server, so that it outlives them all. What is written and read again is the same.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .identity import external_id
+from .merge import NO_CLAIMS, Claims, Spot, View
+from .model import Media, MediaKind
+
+FORMAT = "plex_watchsync"
+VERSION = 1
+
+type Json = Any
+
+
+class PortableError(ValueError):
+    """The document cannot be understood; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A title and what was agreed on of it."""
+
+    media: Media
+    keys: frozenset[str]
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Portable:
+    """One viewer's document."""
+
+    viewer: str
+    created: datetime
+    entries: tuple[Entry, ...]
+
+
+def dumped(viewer: str, created: datetime, entries: Iterable[Entry]) -> Iterator[str]:
+    """Write a document, a line for each title that anybody has an opinion on."""
+    head = {"format": FORMAT, "version": VERSION, "created": created.isoformat(), "viewer": viewer}
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "items": ['
+    rows = (row_of(entry) for entry in entries if entry.claims != NO_CLAIMS)
+    for number, row in enumerate(rows):
+        yield ("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False)
+    yield "\n]}\n"
+
+
+def loaded(text: str) -> Portable:
+    """Read a document; raises `PortableError`, and then nothing of it counts."""
+    try:
+        content: Json = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PortableError(f"not JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("items"), list):
+        raise PortableError(f"not a backup of {FORMAT}")
+    if content.get("version") != VERSION:
+        raise PortableError(f"version {content.get('version')} is not known here, only {VERSION}")
+    entries = tuple(_numbered(number, row) for number, row in enumerate(content["items"], 1))
+    return Portable(_text(content, "viewer"), _moment(content, "created"), entries)
+
+
+def row_of(entry: Entry) -> Json:
+    """Put a title into plain values; what is not known is left out."""
+    media, view, spot = entry.media, entry.claims.view, entry.claims.spot
+    own, numbers = _ids(entry.keys)
+    main = (media.season, media.episode)
+    found = {
+        "type": media.kind.value,
+        "title": media.title,
+        "year": media.year,
+        "show": media.show,
+        "season": media.season,
+        "episode": media.episode,
+        "ids": own or None,
+        "show_ids": numbers.pop(main, None),
+        "other_numbers": [{"season": season, "episode": episode, "show_ids": ids} for (season, episode), ids in sorted(numbers.items())] or None,
+    }
+    if view:
+        found |= {"watched": view.played, "watched_since": view.at.isoformat(), "last_watched": view.last_played and view.last_played.isoformat()}
+        found |= {"play_count": view.play_count}
+    if spot:
+        found |= {"position": spot.position, "position_since": spot.at.isoformat()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def entry_of(row: Json) -> Entry:
+    """Read a title; raises `PortableError`."""
+    if not isinstance(row, dict):
+        raise PortableError("not an object")
+    kind = _text(row, "type")
+    if kind not in set(MediaKind):
+        raise PortableError(f"type {kind} is neither movie nor episode")
+    media = Media(
+        MediaKind(kind),
+        _text(row, "title"),
+        _number(row, "year"),
+        _text(row, "show") if "show" in row else None,
+        _number(row, "season"),
+        _number(row, "episode"),
+    )
+    keys = _own_keys(media.kind, row) | _numbered_keys(row)
+    for other in _list(row, "other_numbers"):
+        keys |= _numbered_keys(other)
+    if not keys:
+        raise PortableError("no id that names it")
+    return Entry(media, frozenset(keys), Claims(_view(row), _spot(row)))
+
+
+def _numbered(number: int, row: Json) -> Entry:
+    try:
+        return entry_of(row)
+    except PortableError as error:
+        raise PortableError(f"item {number}: {error}") from error
+
+
+def _ids(keys: Iterable[str]) -> tuple[dict[str, list[str]], dict[tuple[int | None, int | None], dict[str, list[str]]]]:
+    """Take match keys apart: ids of the title, and by season and episode those of its show."""
+    own: dict[str, list[str]] = {}
+    numbers: dict[tuple[int | None, int | None], dict[str, list[str]]] = {}
+    for key in sorted(keys):
+        scope, kind, value = key.split("/", 2)
+        if scope == "show":
+            show, season, episode = value.rsplit("/", 2)
+            numbers.setdefault((int(season), int(episode)), {}).setdefault(kind, []).append(show)
+        else:
+            own.setdefault(kind, []).append(value)
+    return own, numbers
+
+
+def _own_keys(kind: MediaKind, row: Mapping[str, Json]) -> set[str]:
+    return {f"{kind.value}/{one}" for one in _clean(row, "ids")}
+
+
+def _numbered_keys(row: Json) -> set[str]:
+    if not isinstance(row, dict):
+        raise PortableError("not an object")
+    season, episode = _number(row, "season"), _number(row, "episode")
+    if season is None or episode is None:
+        return set()
+    return {f"show/{one}/{season}/{episode}" for one in _clean(row, "show_ids") if one.count("/") == 1}
+
+
+def _clean(row: Mapping[str, Json], name: str) -> Iterator[str]:
+    """Yield ids as parts of match keys, spelled as everywhere; a kind with dots is a metadata provider that somebody runs, and stays as it is."""
+    given = row.get(name, {})
+    if not isinstance(given, dict):
+        raise PortableError(f"{name} is not an object")
+    for kind, values in given.items():
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, str):
+                raise PortableError(f"{name} has an id that is not a text")
+            one = f"{kind}:{value}" if "." in kind else external_id(kind, value)
+            if one:
+                yield one.replace(":", "/", 1)
+
+
+def _view(row: Mapping[str, Json]) -> View | None:
+    if "watched" not in row:
+        return None
+    if not isinstance(row["watched"], bool):
+        raise PortableError("watched is neither true nor false")
+    last = _moment(row, "last_watched") if "last_watched" in row else None
+    return View(_moment(row, "watched_since"), row["watched"], last, _number(row, "play_count") or 0)
+
+
+def _spot(row: Mapping[str, Json]) -> Spot | None:
+    if "position" not in row:
+        return None
+    return Spot(_moment(row, "position_since"), _number(row, "position") or 0)
+
+
+def _text(row: Mapping[str, Json], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        raise PortableError(f"{name} is not a text")
+    return value
+
+
+def _number(row: Mapping[str, Json], name: str) -> int | None:
+    value = row.get(name)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise PortableError(f"{name} is not a whole number")
+
+
+def _list(row: Mapping[str, Json], name: str) -> list[Json]:
+    value = row.get(name, [])
+    if not isinstance(value, list):
+        raise PortableError(f"{name} is not a list")
+    return value
+
+
+def _moment(row: Mapping[str, Json], name: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(_text(row, name))
+    except ValueError as error:
+        raise PortableError(f"{name} is not a time") from error
+    if at.tzinfo is None:
+        raise PortableError(f"{name} does not say in which time zone it is (R7)")
+    return at.astimezone(UTC)
