@@ -49,7 +49,7 @@ def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
 def state_row(state: WatchState) -> dict[str, Any]:
     """Describe a watch state as a person sees it."""
     last = state.last_played.isoformat() if state.last_played else None
-    return {"watched": state.played, "position": state.position, "play_count": state.play_count, "last_watched": last}
+    return {"watched": state.played, "position": state.position, "play_count": state.play_count, "last_watched": last, "rating": state.rating}
 
 
 def item_row(hass: HomeAssistant, viewer: ViewerSync, item: Item) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 
 from .engine.explain import Copy, Explanation
+from .engine.journal import NoteKind, Query
 from .engine.listing import by_name, is_weak
 from .engine.outbox import Entry
 from .engine.viewer import ViewerSync
@@ -27,14 +28,14 @@ async def _explain(call: ServiceCall) -> ServiceResponse:
     viewer = viewer_of(call.hass.data[HUB], call)
     _selection, items = await items_of(call, viewer)
     found = [await viewer.explain(item) for item in by_name(items)[:MOST_TITLES]]
-    return {"items": [_row(call.hass, viewer, one) for one in found], "total": len(items)}
+    return {"items": [await _row(call.hass, viewer, one) for one in found], "total": len(items)}
 
 
-def _row(hass: HomeAssistant, viewer: ViewerSync, found: Explanation) -> dict[str, Any]:
-    """Put an explanation into plain values."""
-    item = found.item
-    notes = [note for note in viewer.journal if note.item == str(item.media)]
-    decided = next((note for note in reversed(notes) if note.kind == "change"), None)
+async def _row(hass: HomeAssistant, viewer: ViewerSync, found: Explanation) -> dict[str, Any]:
+    """Put an explanation into plain values, the newest of its history first."""
+    item, asked = found.item, Query(viewers=frozenset({viewer.viewer}), item_id=found.item.item_id)
+    notes = [note for _number, note in (await viewer.journal.find(asked, MOST_NOTES)).notes]
+    decided = next((note for note in notes if note.kind is NoteKind.CHANGE), None)
     return {
         **titled(item.media, item.keys),
         "agreed": {**state_row(item.claims.state), **_dates(item.claims), "revision": item.revision},
@@ -50,8 +51,8 @@ def _row(hass: HomeAssistant, viewer: ViewerSync, found: Explanation) -> dict[st
             "writes": [_write(hass, one.next) for one in found.copies if one.next],
         },
         "history": [
-            {"time": note.at.isoformat(), "kind": str(note.kind), "outcome": note.outcome, "server": server_name_of(hass, note.account), "reason": note.reason}
-            for note in notes[-MOST_NOTES:]
+            {"time": note.at.isoformat(), "kind": note.kind.value, "outcome": note.outcome, "server": server_name_of(hass, note.account), "reason": note.reason}
+            for note in notes
         ],
     }
 

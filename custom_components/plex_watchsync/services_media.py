@@ -25,6 +25,7 @@ from .sync.acts import Act, ActKind
 from .sync.item import Item
 
 ATTR_POSITION = "position"
+ATTR_RATING = "rating"
 ATTR_TEXT = "text"
 ATTR_KIND = "kind"
 ATTR_LIMIT, ATTR_CURSOR = "limit", "cursor"
@@ -36,13 +37,14 @@ _PAGED = {
     probatio.Optional(ATTR_CURSOR): cv.string,
 }
 PROGRESS_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_POSITION): probatio.All(probatio.Coerce(int), probatio.Range(min=0))})
+RATING_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_RATING): probatio.Any(None, probatio.All(probatio.Coerce(float), probatio.Range(min=0, max=10)))})
 SEARCH_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_TEXT): cv.string, probatio.Optional(ATTR_MEDIA): MEDIA})
 REPORT_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_KIND): probatio.Coerce(ReportKind)})
 
 
 async def _act(call: ServiceCall, kind: ActKind) -> ServiceResponse:
     """Let a viewer have done something now, and write it everywhere."""
-    hub, act = call.hass.data[HUB], Act(kind, utcnow(), call.data.get(ATTR_POSITION, 0))
+    hub, act = call.hass.data[HUB], Act(kind, utcnow(), call.data.get(ATTR_POSITION, 0), call.data.get(ATTR_RATING))
     viewer = viewer_of(hub, call)
     selection, items = await items_of(call, viewer)
     left_alone = sum(viewer.baseline.is_left_alone(item) for item in items)
@@ -140,6 +142,7 @@ ACTIONS = (
     Action("mark_watched", partial(_act, kind=ActKind.MARK_WATCHED), MEDIA_SCHEMA),
     Action("mark_unwatched", partial(_act, kind=ActKind.MARK_UNWATCHED), MEDIA_SCHEMA),
     Action("set_progress", partial(_act, kind=ActKind.SET_PROGRESS), PROGRESS_SCHEMA),
+    Action("set_rating", partial(_act, kind=ActKind.SET_RATING), RATING_SCHEMA),
     Action("search", _search, SEARCH_SCHEMA, SupportsResponse.ONLY),
     Action("get_report", _get_report, REPORT_SCHEMA, SupportsResponse.ONLY),
     Action("ignore", _ignore, MEDIA_SCHEMA),

@@ -19,9 +19,9 @@ from .conftest import House
 FILM = Selection(frozenset({"movie/imdb/tt1"}))
 
 
-async def act(house: House, kind: ActKind, position: int = 0, selection: Selection = FILM) -> Report:
+async def act(house: House, kind: ActKind, position: int = 0, selection: Selection = FILM, rating: float | None = None) -> Report:
     house.clock.pass_by(minutes=1)
-    return await house.viewer.run(Run(explicit=True), Acts(selection, Act(kind, house.clock(), position)))
+    return await house.viewer.run(Run(explicit=True), Acts(selection, Act(kind, house.clock(), position, rating)))
 
 
 async def test_marked_watched_everywhere(house: House) -> None:
@@ -72,6 +72,17 @@ async def test_progress(house: House, position: int, shown: int) -> None:
     await act(house, ActKind.SET_PROGRESS, position)
     assert {server.records["tt1"].position for server in house.servers.values()} == {shown}
     assert {server.records["tt1"].played for server in house.servers.values()} == {False}
+
+
+async def test_rating(house: House) -> None:
+    """M4: rated on every server, taken back on every server; told once each."""
+    await act(house, ActKind.SET_RATING, rating=8.0)
+    assert {server.records["tt1"].rating for server in house.servers.values()} >= {8.0}
+    assert [change.kind for change in house.changes] == [ChangeKind.RATED]
+    assert house.played("tt1") == {"plex": False, "jellyfin": False, "emby": False}
+    await act(house, ActKind.SET_RATING)
+    assert house.servers["plex"].records["tt1"].rating is None
+    assert [change.after.rating for change in house.changes] == [8.0, None]
 
 
 async def test_a_server_that_is_down_hears_of_it_later(house: House) -> None:

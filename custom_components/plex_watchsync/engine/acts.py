@@ -38,24 +38,28 @@ def adopt(cycle: Cycle, before: Item, claims: Claims, reason: str, *, new: bool 
     cycle.baseline.put(item)
     cycle.touched.add(item.item_id)
     old, now = before.claims.state, claims.state
-    kind = kind_of(old, now, anew=before.claims.view is not None and before.claims.view != claims.view)
-    if kind is not None:
-        at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
-        change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, ReplicaId(HERE, ""), at, reason, new=new)
-        named = cycle.report.add(change)
-        cycle.journal.add(
-            Note(
-                cycle.clock(),
-                NoteKind.CHANGE,
-                "agreed",
-                item=str(item.media),
-                reason=reason,
-                event=kind,
-                viewer=cycle.viewer,
-                item_id=item.item_id,
-                run_id=cycle.report.run_id,
-                change_id=named.change_id,
-                before=old,
-                after=now,
-            )
+    seen = kind_of(old, now, anew=before.claims.view is not None and before.claims.view != claims.view)
+    for kind in (seen, ChangeKind.RATED if now.rating != old.rating else None):
+        if kind is not None:
+            at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
+            change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, ReplicaId(HERE, ""), at, reason, new=new)
+            _note(cycle, cycle.report.add(change))
+
+
+def _note(cycle: Cycle, change: Change) -> None:
+    cycle.journal.add(
+        Note(
+            cycle.clock(),
+            NoteKind.CHANGE,
+            "agreed",
+            item=str(change.media),
+            reason=change.reason,
+            event=change.kind,
+            viewer=cycle.viewer,
+            item_id=change.item_id,
+            run_id=cycle.report.run_id,
+            change_id=change.change_id,
+            before=change.before,
+            after=change.after,
         )
+    )

@@ -54,8 +54,8 @@ class Restore:
             return merge(item.claims, saved)
         if saved.state == item.claims.state and item.claims.view:
             return item.claims
-        view, spot = saved.view or item.claims.view, saved.spot or item.claims.spot
-        return replace(item.claims, view=view and replace(view, at=self.at), spot=spot and replace(spot, at=self.at))
+        view, spot, rating = saved.view or item.claims.view, saved.spot or item.claims.spot, saved.rating or item.claims.rating
+        return Claims(view and replace(view, at=self.at), spot and replace(spot, at=self.at), rating and replace(rating, at=self.at))
 
 
 def entries_of(baseline: Baseline) -> list[Entry]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .item import Item
-from .merge import NO_CLAIMS, Claims, Spot, View
+from .merge import NO_CLAIMS, Claims, Rating, Spot, View
 from .policy import Policy
 from .reconcile import reconcile, usable_position
 
@@ -16,15 +16,17 @@ class ActKind(StrEnum):
     MARK_WATCHED = "mark_watched"
     MARK_UNWATCHED = "mark_unwatched"
     SET_PROGRESS = "set_progress"
+    SET_RATING = "set_rating"
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act; `position` in seconds where it sets one."""
+    """One act; `position` in seconds and `rating` from 0 to 10 where it sets one, None takes the rating back."""
 
     kind: ActKind
     at: datetime
     position: int = 0
+    rating: float | None = None
 
 
 def after(act: Act, claims: Claims, policy: Policy) -> Claims:
@@ -34,6 +36,8 @@ def after(act: Act, claims: Claims, policy: Policy) -> Claims:
     """
     if act.kind is ActKind.SET_PROGRESS:  # a position too near the start is none (W3)
         return replace(claims, spot=Spot(act.at, usable_position(act.position, None, policy)))
+    if act.kind is ActKind.SET_RATING:  # M4
+        return replace(claims, rating=Rating(act.at, act.rating))
     view, known = View(act.at, played=act.kind is ActKind.MARK_WATCHED), claims.view
     if view.played:
         view = replace(view, last_played=act.at, play_count=1)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .identity import external_id
-from .merge import NO_CLAIMS, Claims, Spot, View
+from .merge import NO_CLAIMS, Claims, Rating, Spot, View
 from .model import Media, MediaKind
+from .plan import HIGHEST_RATING
 
 FORMAT = "plex_watchsync"
 VERSION = 1
@@ -67,10 +68,10 @@ def loaded(text: str) -> Portable:
 
 def row_of(entry: Entry) -> Json:
     """Put a title into plain values; what is not known is left out."""
-    media, view, spot = entry.media, entry.claims.view, entry.claims.spot
+    media, view, spot, rating = entry.media, entry.claims.view, entry.claims.spot, entry.claims.rating
     own, numbers = _ids(entry.keys)
     main = (media.season, media.episode)
-    found = {
+    found: dict[str, Json] = {
         "type": media.kind.value,
         "title": media.title,
         "year": media.year,
@@ -86,6 +87,8 @@ def row_of(entry: Entry) -> Json:
         found |= {"play_count": view.play_count}
     if spot:
         found |= {"position": spot.position, "position_since": spot.at.isoformat()}
+    if rating:
+        found |= {"rating": rating.value, "rated_since": rating.at.isoformat(), "thumb": None if rating.exact else True}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -109,7 +112,7 @@ def entry_of(row: Json) -> Entry:
         keys |= _numbered_keys(other)
     if not keys:
         raise PortableError("no id that names it")
-    return Entry(media, frozenset(keys), Claims(_view(row), _spot(row)))
+    return Entry(media, frozenset(keys), Claims(_view(row), _spot(row), _rating(row)))
 
 
 def _numbered(number: int, row: Json) -> Entry:
@@ -166,13 +169,23 @@ def _view(row: Mapping[str, Json]) -> View | None:
     if not isinstance(row["watched"], bool):
         raise PortableError("watched is neither true nor false")
     last = _moment(row, "last_watched") if "last_watched" in row else None
-    return View(_moment(row, "watched_since"), row["watched"], last, _number(row, "play_count") or 0)
+    return View(_moment(row, "watched_since"), row["watched"], last, max(_number(row, "play_count") or 0, 0))
 
 
 def _spot(row: Mapping[str, Json]) -> Spot | None:
     if "position" not in row:
         return None
-    return Spot(_moment(row, "position_since"), _number(row, "position") or 0)
+    return Spot(_moment(row, "position_since"), max(_number(row, "position") or 0, 0))
+
+
+def _rating(row: Mapping[str, Json]) -> Rating | None:
+    """Read a rating; one that has a date only was taken back."""
+    if "rated_since" not in row:
+        return None
+    value = row.get("rating")
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+        raise PortableError("rating is not a number")
+    return Rating(_moment(row, "rated_since"), None if value is None else min(max(float(value), 0.0), HIGHEST_RATING), exact=row.get("thumb") is not True)
 
 
 def _text(row: Mapping[str, Json], name: str) -> str:
@@ -184,7 +197,7 @@ def _text(row: Mapping[str, Json], name: str) -> str:
 
 def _number(row: Mapping[str, Json], name: str) -> int | None:
     value = row.get(name)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise PortableError(f"{name} is not a whole number")
 
@@ -197,8 +210,9 @@ def _list(row: Mapping[str, Json], name: str) -> list[Json]:
 
 
 def _moment(row: Mapping[str, Json], name: str) -> datetime:
+    text = _text(row, name)
     try:
-        at = datetime.fromisoformat(_text(row, name))
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise PortableError(f"{name} is not a time") from error
     if at.tzinfo is None:
