@@ -1,21 +1,16 @@
 """When two worlds are the same: what can still happen depends on the order of dates, not on the dates; on which revision is the last, not on its number."""
 
-import json
 import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from custom_components.plex_watchsync.engine.outbox import _entry
 from custom_components.plex_watchsync.sync.item import Item
 from custom_components.plex_watchsync.sync.model import WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
-from custom_components.plex_watchsync.sync.record import item_of
-from tests.engine.fakes import START
 
 from .judge import Register
 from .world import World
@@ -26,7 +21,7 @@ _NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
 
 
 def digest(world: World) -> bytes:
-    """Return the same bytes for worlds in which the same can happen."""
+    """Return the same bytes for worlds in which the same can happen; what is on disk is what Home Assistant knows, so that it adds nothing."""
     plain = _plain(world)
     judge, seen = _judge(world)
     text = f"{_ranked(plain, _ranks(set(_dates(plain))))}{_ranked(judge, _ranks(set(_dates(judge))))}{seen}"
@@ -35,15 +30,11 @@ def digest(world: World) -> bytes:
 
 def _plain(world: World) -> Plain:
     """Lay a world out as tuples with dates in them."""
-    viewer, documents = world.viewer, world.documents.content
-    memory = sorted(viewer.baseline, key=lambda item: item.item_id)
-    disk = [item for name in sorted(documents) if "items" in name for item in _items(documents[name])]
+    viewer = world.viewer
+    items = sorted(viewer.baseline, key=lambda item: item.item_id)
     return (
-        [_item_row(item) for item in memory],
-        [(*_operation_row(entry.operation, memory), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
-        [_item_row(item) for item in disk],
-        [_operation_row(operation, disk) for operation in _operations(documents.get(viewer.outbox.name, "[]"))],
-        bool(viewer.baseline.changed),
+        [_item_row(item) for item in items],
+        [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
         [(server.error is None, server.refuses, sorted((item, _state(state)) for item, state in server.records.items())) for server in world.servers.values()],
         world.lose,
         sorted(world.armed),
@@ -58,16 +49,6 @@ def _judge(world: World) -> tuple[Plain, Plain]:
     looks = [sorted((name, bisect(times, at)) for name, at in known.items()) for known in (world.looked, world.wrote)]
     untold = [sorted(world.judge.untold[kind]) for kind in ("watched", "unwatched")]
     return [_register(register) for register in registers], (looks, sorted(world.blank), untold)
-
-
-@lru_cache(100_000)
-def _items(text: str) -> tuple[Item, ...]:
-    return tuple(item_of(row) for row in json.loads(text))
-
-
-@lru_cache(100_000)
-def _operations(text: str) -> tuple[Operation, ...]:
-    return tuple(_entry(row, START).operation for row in json.loads(text))
 
 
 def _item_row(item: Item) -> Plain:

@@ -72,6 +72,7 @@ class World:
         world.start()
         await world.poll()
         await world.poll()
+        await world.rest()
         world.judge.telling.clear()
         return world
 
@@ -104,7 +105,7 @@ class World:
                 yield from (Step(what, name) for what in ("unwatch", "open"))
                 if server.kind is not ServerKind.PLEX:
                     yield Step("drop", name)
-        yield from (Step(what) for what in ("poll", "restart"))
+        yield Step("poll")
         if self.hint is not None:
             yield Step("again")
         yield from self._conditions()
@@ -134,6 +135,23 @@ class World:
         await ACTS[step.what](self, step.where)
         self._meet(step)
         self.judge.check_told(self.by_server)
+
+    async def rest(self) -> None:
+        """Let half a minute pass, in which Home Assistant writes to disk what it knows; raises `Wrong`."""
+        await self.viewer.flush()
+        for name, at in self.wrote.items():
+            self.looked[name] = at
+            self.blank.discard(name)
+        self.wrote.clear()
+
+    async def crash(self) -> None:
+        """Take Home Assistant away before that, and start it on what is on disk; raises `Wrong`."""
+        self.start()
+        await self.viewer.load()
+        for name in self.wrote:
+            self.judge.forgotten(name, self.looked[name])
+        self.blank |= self.wrote.keys()
+        self.wrote.clear()
 
     def _meet(self, step: Step) -> None:
         """See which conditions came to bear."""
@@ -279,15 +297,6 @@ class World:
         """Let an hour pass."""
         await self.poll()
 
-    async def restart(self, _: str) -> None:
-        """Take Home Assistant away without a word, and start it on what is on disk."""
-        self.start()
-        await self.viewer.load()
-        for name in self.wrote:
-            self.judge.forgotten(name, self.looked[name])
-        self.blank |= self.wrote.keys()
-        self.wrote.clear()
-
     async def lose_next(self, _: str) -> None:
         """Let the next hint be lost."""
         self.lose = True
@@ -351,7 +360,6 @@ ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
     "return": World.returns,
     "reject": World.reject,
     "poll": World.poll_now,
-    "restart": World.restart,
     "lose": World.lose_next,
     "again": World.again,
 }

@@ -1,0 +1,67 @@
+"""A history as people tell it: step by step what happened, what each server showed, and what all agreed on."""
+
+import asyncio
+
+from custom_components.plex_watchsync.sync.model import WatchState
+
+from .judge import Wrong
+from .world import Copy, Step, World
+
+WORDS = {
+    "none watched": "All servers agree: unwatched.",
+    "all watched": "All servers agree: watched.",
+    "watch": "{where}: somebody watches it to the end",
+    "unwatch": "{where}: somebody marks it unwatched",
+    "seek": "{where}: somebody stops half-way",
+    "open": "{where}: somebody opens it by mistake and stops at once",
+    "drop": "{where}: a tool takes the flag and leaves all else",
+    "replace": "{where}: the file is replaced, and has a new id and no record",
+    "outage": "{where} goes off the network",
+    "return": "{where} is back",
+    "reject": "{where} will refuse the next write",
+    "poll": "An hour passes; all libraries are read",
+    "lose": "The next hint will be lost",
+    "again": "The last hint comes (once more)",
+    "restart": "Home Assistant is killed at once, and started again",
+}
+
+
+def tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
+    """Tell a history that went wrong."""
+    return asyncio.run(_tell(copies, path, wrong))
+
+
+async def _tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
+    start, *steps = path
+    world = await World.of(copies, played=start.what == "all watched")
+    lines = ["", f"  0. {WORDS[start.what]}", *_shown(world)]
+    try:
+        for number, step in enumerate(steps, 1):
+            lines.append(f"  {number}. {WORDS[step.what].format(where=step.where)}")
+            await _go(world, step, crashes=steps[number : number + 1] == [Step("restart")])
+            lines += _shown(world)
+        lines.append("  Then all is well with the network, and an hour passes.")
+        await world.check()
+    except Wrong:
+        lines += _shown(world)
+    return "\n".join([*lines, f"  WRONG: {wrong}"])
+
+
+async def _go(world: World, step: Step, *, crashes: bool) -> None:
+    if step.what == "restart":
+        await world.crash()
+        return
+    await world.do(step)
+    if not crashes:
+        await world.rest()
+
+
+def _shown(world: World) -> list[str]:
+    copies = [f"{name} {_state(world.servers[copy.server].records[copy.item_id])}" for name, copy in world.copies.items()]
+    agreed = [f"{item} {_state(world.agreed(item))}" for item in world.judge.views]
+    return [f"       {'; '.join(copies)}", f"       agreed: {'; '.join(agreed)}"]
+
+
+def _state(state: WatchState) -> str:
+    date = f" {state.last_played:%d. %H:%M}" if state.last_played else ""
+    return f"{'watched' if state.played else 'unwatched'} x{state.play_count}{date}{f' at {state.position} s' if state.position else ''}"
