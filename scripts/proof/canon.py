@@ -2,17 +2,19 @@
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from custom_components.plex_watchsync.sync.item import Item
-from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.ports import ServerKind
+from custom_components.plex_watchsync.sync.item import Item, Replica
+from custom_components.plex_watchsync.sync.model import ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
 
 from .judge import Register
+from .servers import HabitServer
 from .world import World
 
 type Plain = Any
@@ -32,14 +34,22 @@ def _plain(world: World) -> Plain:
     """Lay a world out as tuples with dates in them."""
     viewer = world.viewer
     items = sorted(viewer.baseline, key=lambda item: item.item_id)
+    known = {replica_id.item: replica.reading for item in items for replica_id, replica in item.replicas.items()}
+    unread = {item for server in world.servers.values() for item, state in server.records.items() if known.get(item) != state}
     return (
-        [_item_row(item) for item in items],
+        [_item_row(item, unread) for item in items],
         [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
-        [(server.error is None, server.refuses, sorted((item, _state(state)) for item, state in server.records.items())) for server in world.servers.values()],
+        [(server.error is None, server.refuses, sorted(_records(server, known))) for server in world.servers.values()],
         world.lose,
         sorted(world.armed),
-        world.hint and (world.hint.account, world.hint.item_id, world.hint.at if world.hint.unplayed else None),
+        world.hint and (world.hint.account, world.hint.item_id, world.hint.at),
     )
+
+
+def _records(server: HabitServer, known: Mapping[str, WatchState | None]) -> Iterator[Plain]:
+    """Lay out what a server shows; most is what was read there last."""
+    for item, state in server.records.items():
+        yield item, "as read" if state == known.get(item) else _state(state)
 
 
 def _judge(world: World) -> tuple[Plain, Plain]:
@@ -51,19 +61,28 @@ def _judge(world: World) -> tuple[Plain, Plain]:
     return [_register(register) for register in registers], (looks, sorted(world.blank), untold)
 
 
-def _item_row(item: Item) -> Plain:
+def _item_row(item: Item, unread: Collection[str]) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        (known, replica.several, replica.reading and _state(replica.reading), replica.at, _standing(replica.revision, item.revision), replica.missing)
+        (known, replica.several, _reading(known, replica, unread), replica.at, _standing(replica.revision, item.revision), replica.missing)
         for known, replica in sorted(item.replicas.items())
     ]
     return (
         item.item_id,
-        view and (view.at, view.played, view.last_played, view.play_count),
+        view and (view.at, view.played, view.last_played),
         spot and (spot.at, spot.position),
         bool(item.revision),
         replicas,
     )
+
+
+def _reading(replica_id: ReplicaId, replica: Replica, unread: Collection[str]) -> Plain:
+    """Lay out what was read last: while that still shows, all that will matter of Plex's date is whether there is one, and counts only rise."""
+    reading = replica.reading
+    if reading is None or replica_id.item in unread:
+        return reading and _state(reading)
+    dated = reading.last_played is not None
+    return (reading.played, reading.position, min(reading.play_count, 2), dated if replica_id.account == ServerKind.PLEX else reading.last_played)
 
 
 def _standing(revision: int, latest: int) -> int:

@@ -21,7 +21,8 @@ WORDS = {
     "reject": "{where} will refuse the next write",
     "poll": "An hour passes; all libraries are read",
     "lose": "The next hint will be lost",
-    "again": "The last hint comes (once more)",
+    "hint": "A hint comes for {where}, doubled, late or by mistake",
+    "again": "The last word of an unwatch comes (once more)",
     "restart": "Home Assistant is killed at once, and started again",
 }
 

@@ -101,6 +101,7 @@ class World:
             yield Step("watch", name)
             yield Step("seek", name)
             yield Step("replace", name)
+            yield Step("hint", name)
             if state.played:
                 yield from (Step(what, name) for what in ("unwatch", "open"))
                 if server.kind is not ServerKind.PLEX:
@@ -301,17 +302,23 @@ class World:
         """Let the next hint be lost."""
         self.lose = True
 
+    async def hinted(self, name: str) -> None:
+        """Let a hint come that is doubled, late or mistaken: it says no more than that one should look."""
+        copy = self.copies[name]
+        await self._look(Hint(copy.server, copy.item_id, self.clock()))
+
     async def again(self, _: str) -> None:
-        """Let the last hint come a second time, or the lost one at last."""
+        """Let the last hint that names an unwatch come a second time, or the lost one at last."""
         if self.hint is not None:
             await self._look(self.hint)
 
     async def _tell(self, name: str, *, unplayed: bool = False) -> None:
         copy = self.copies[name]
-        self.hint = Hint(copy.server, copy.item_id, self.clock(), unplayed)
+        hint = Hint(copy.server, copy.item_id, self.clock(), unplayed)
+        self.hint = hint if unplayed else self.hint
         lost, self.lose = self.lose or self.servers[copy.server].error is not None, False
         if not lost:
-            await self._look(self.hint)
+            await self._look(hint)
 
     async def _look(self, hint: Hint) -> None:
         names = [name for name, copy in self.copies.items() if (copy.server, copy.item_id) == (hint.account, hint.item_id)]
@@ -361,6 +368,7 @@ ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
     "reject": World.reject,
     "poll": World.poll_now,
     "lose": World.lose_next,
+    "hint": World.hinted,
     "again": World.again,
 }
 
