@@ -112,15 +112,21 @@ async def _expand(nodes: Iterable[Node], steps_left: int) -> Found:
                 await world.do(step)
                 if not world.is_new and (step.what not in CONDITIONS or steps_left == 1):
                     continue
-                if steps_left > 1 and step.what not in CONDITIONS:
+                if steps_left > 1 and world.is_dirty:
                     crashed = _thaw(world.frozen())
                     await crashed.crash()
-                    two.setdefault(digest(crashed), Node(crashed.frozen(), (*path, CRASH)))
+                    _keep(two, crashed, (*path, CRASH))
                 await world.rest()
-                one.setdefault(digest(world), Node(world.frozen(), path))
+                _keep(one, world, path)
         except Wrong as wrong:
             return Found(one, two, histories, (path, str(wrong)))
     return Found(one, two, histories)
+
+
+def _keep(nodes: dict[bytes, Node], world: World, path: Path) -> None:
+    known = digest(world)
+    if known not in nodes:
+        nodes[known] = Node(world.frozen(), path)
 
 
 def world_steps(frozen: bytes) -> Iterator[Step]:

@@ -24,9 +24,8 @@ _NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
 
 def digest(world: World) -> bytes:
     """Return the same bytes for worlds in which the same can happen; what is on disk is what Home Assistant knows, so that it adds nothing."""
-    plain = _plain(world)
     judge, seen = _judge(world)
-    text = f"{_ranked(plain, _ranks(set(_dates(plain))))}{_ranked(judge, _ranks(set(_dates(judge))))}{seen}"
+    text = f"{_ordered(_plain(world))}{_ordered(judge)}{seen}"
     return blake2b(_renumbered(text).encode(), digest_size=12).digest()
 
 
@@ -102,14 +101,6 @@ def _register(register: Register) -> Plain:
     return [(one.copy, one.value, one.earliest, one.latest, one.certain, one.seen) for one in register.acts]
 
 
-def _dates(plain: Plain) -> Iterator[datetime]:
-    if isinstance(plain, datetime):
-        yield plain
-    elif isinstance(plain, (list, tuple)):
-        for one in plain:
-            yield from _dates(one)
-
-
 def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:
     """Give dates numbers in their order; what the tolerance of dates takes for one stays close together."""
     ranks: dict[datetime, int] = {}
@@ -120,12 +111,22 @@ def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:
     return ranks
 
 
-def _ranked(plain: Plain, ranks: Mapping[datetime, int]) -> Plain:
-    if isinstance(plain, datetime):
-        return ranks[plain]
-    if isinstance(plain, (list, tuple)):
-        return [_ranked(one, ranks) for one in plain]
-    return plain
+def _ordered(plain: Plain) -> str:
+    """Write it out with the places of dates in their order instead of the dates."""
+    leaves: list[Plain] = []
+    _flatten(plain, leaves)
+    ranks = _ranks({leaf for leaf in leaves if type(leaf) is datetime})
+    return "".join([f"@{ranks[leaf]}" if type(leaf) is datetime else f"{leaf}," for leaf in leaves])
+
+
+def _flatten(plain: Plain, leaves: list[Plain]) -> None:
+    for one in plain:
+        if type(one) is list or isinstance(one, tuple):
+            leaves.append("(")
+            _flatten(one, leaves)
+            leaves.append(")")
+        else:
+            leaves.append(one)
 
 
 def _renumbered(text: str) -> str:

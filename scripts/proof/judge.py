@@ -5,8 +5,9 @@ show it and now. So more than one end may be right. An end is wrong when another
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from custom_components.plex_watchsync.engine.report import Change, ChangeKind
 
@@ -17,8 +18,7 @@ class Wrong(Exception):
     """A watch state was lost or invented, or the servers do not agree."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """What one act makes of one register of one item.
 
     It was done between `earliest` and `latest`, as far as anybody can tell; `certain`: the server still shows it, and it looks like nothing else; `seen`:
@@ -50,7 +50,7 @@ class Register:
 
     def change(self, copy: str, *, unseen: bool, **changes: object) -> None:
         """Change what is known of a copy's acts, or of those that no run has read."""
-        self.acts = tuple(replace(one, **changes) if one.copy == copy and not (unseen and one.seen) else one for one in self.acts)  # type: ignore[arg-type]
+        self.acts = tuple(one._replace(**changes) if one.copy == copy and not (unseen and one.seen) else one for one in self.acts)  # type: ignore[arg-type]
 
     def unseen(self, copy: str) -> bool:
         """Whether a copy has acts that no run has read."""
@@ -117,7 +117,7 @@ class Judge:
         """Home Assistant lost what it knew of a copy after `since`."""
         for register in self._registers():
             register.acts = tuple(
-                replace(one, certain=False, earliest=min(one.earliest, since)) if one.copy == copy and not one.seen and one.earliest < one.latest else one
+                one._replace(certain=False, earliest=min(one.earliest, since)) if one.copy == copy and not one.seen and one.earliest < one.latest else one
                 for one in register.acts
             )
 

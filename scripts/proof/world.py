@@ -1,9 +1,11 @@
 """A small world: a person, a few files on two or three servers, Home Assistant, and everything that can happen in one step."""
 
+import copyreg
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from custom_components.plex_watchsync.engine.journal import Journal
@@ -11,7 +13,8 @@ from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, WatchState
-from custom_components.plex_watchsync.sync.policy import AccountPolicy
+from custom_components.plex_watchsync.sync.plan import Operation
+from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
 from tests.engine.fakes import LIBRARY, START, Clock, MemoryDocuments
 
 from .judge import Judge, Wrong
@@ -85,6 +88,7 @@ class World:
     def frozen(self) -> bytes:
         """Pickle it, without what has no influence."""
         self.viewer.journal = Journal()
+        self.viewer.baseline._unpacked.clear()
         if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
             self.hint = None  # of a file that is gone
         for server in self.servers.values():
@@ -136,6 +140,11 @@ class World:
         await ACTS[step.what](self, step.where)
         self._meet(step)
         self.judge.check_told(self.by_server)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether Home Assistant knows what is not on disk yet."""
+        return bool(self.viewer.baseline.changed or self.viewer.outbox._changed)
 
     async def rest(self) -> None:
         """Let half a minute pass, in which Home Assistant writes to disk what it knows; raises `Wrong`."""
@@ -371,6 +380,16 @@ ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
     "hint": World.hinted,
     "again": World.again,
 }
+
+
+def _pickled_short(*kinds: type) -> None:
+    """Pickle frozen records by their fields: several times as fast as by their state."""
+    for kind in kinds:
+        names = attrgetter(*(one.name for one in fields(kind)))
+        copyreg.pickle(kind, lambda record, kind=kind, names=names: (kind, names(record)))  # type: ignore[misc]
+
+
+_pickled_short(WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
 
 
 def _parts(copy: Copy) -> tuple[Part, ...]:
