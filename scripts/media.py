@@ -60,9 +60,9 @@ class Media:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls) -> AsyncIterator[Media]:
-        """Run them in a process of their own."""
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "simulators", cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    async def running(cls, *options: str) -> AsyncIterator[Media]:
+        """Run them in a process of their own; `options` are those of `python -m simulators`."""
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "simulators", *options, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
         try:
             async with aiohttp.ClientSession() as session:
                 yield cls._of(json.loads(await _first_line(process)), session)

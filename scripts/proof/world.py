@@ -88,7 +88,7 @@ class World:
     def frozen(self) -> bytes:
         """Pickle it, without what has no influence."""
         self.viewer.journal = Journal()
-        self.viewer.baseline._unpacked.clear()
+        self.viewer.baseline._unpacked.clear()  # noqa: SLF001 - kept for speed only, and large to pickle
         if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
             self.hint = None  # of a file that is gone
         for server in self.servers.values():
@@ -144,7 +144,7 @@ class World:
     @property
     def is_dirty(self) -> bool:
         """Whether Home Assistant knows what is not on disk yet."""
-        return bool(self.viewer.baseline.changed or self.viewer.outbox._changed)
+        return bool(self.viewer.baseline.changed or self.viewer.outbox._changed)  # noqa: SLF001 - nothing else tells
 
     async def rest(self) -> None:
         """Let half a minute pass, in which Home Assistant writes to disk what it knows; raises `Wrong`."""
@@ -232,10 +232,12 @@ class World:
     # What people and tools do.
 
     async def watch(self, name: str) -> None:
-        """Watch to the end."""
+        """Watch to the end; where Home Assistant forgot that it took Plex's flag away, that looks like a touch: Plex dates both, and counts from one again."""
         copy = self.copies[name]
-        self.servers[copy.server].watch(copy.item_id)
-        self.judge.act(name, copy.holds, self.clock(), self.clock(), played=True, position=0)
+        server = self.servers[copy.server]
+        server.watch(copy.item_id)
+        clear = server.kind is not ServerKind.PLEX or name not in self.blank
+        self.judge.act(name, copy.holds, self.clock(), self.clock(), played=True, position=0, certain=clear)
         await self._tell(name)
 
     async def unwatch(self, name: str) -> None:
