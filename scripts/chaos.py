@@ -28,6 +28,7 @@ from .proof.small import Door, doors, spawn
 
 EPOCH = 10  # rounds until all is mended and judged
 PATIENCE = 60.0
+SAVED_AFTER = 3  # Home Assistant has written its config entries by then; what it forgets of itself is not ours
 SPOT = 600
 NEAR = 10
 TITLES = ("--films", "90", "--shows", "6")
@@ -195,6 +196,7 @@ class Chaos:
             await connect(home, self.media)
             await self._home_rest(home)
             await self.people.begin()
+            await asyncio.sleep(SAVED_AFTER)
             for number in range(1, kills + 1):
                 await self._storm(home)
                 await home.start()

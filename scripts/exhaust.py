@@ -145,7 +145,7 @@ def main() -> int:
     parser.add_argument("--depth", type=int, default=4, metavar="N", help="how many steps (4)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="how many processes (2)")
     chosen = parser.parse_args()
-    with ProcessPoolExecutor(chosen.workers, get_context("fork")) as pool:
+    with ProcessPoolExecutor(chosen.workers, get_context("spawn")) as pool:
         for name, copies in STAGES.items():
             print(f"  {name}", flush=True)
             began = time.perf_counter()

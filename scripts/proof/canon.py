@@ -40,6 +40,7 @@ def _plain(world: World) -> Plain:
         [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
         [(server.error is None, server.refuses, sorted(_records(server, known))) for server in world.servers.values()],
         world.lose,
+        sorted(world.begun),
         sorted(world.armed),
         world.hint and (world.hint.account, world.hint.item_id, world.hint.at),
     )

@@ -44,9 +44,9 @@ class Register:
         self.acts = (*self.acts, act)
 
     def prune(self) -> None:
-        """Forget what cannot be the last any more."""
+        """Forget what cannot be the last any more; what no run has read may still get another date."""
         acts = tuple(dict.fromkeys(self.acts))
-        self.acts = tuple(one for one in acts if one in _standing(acts, by=tuple(other for other in acts if other.seen)))
+        self.acts = tuple(one for one in acts if not one.seen or one in _standing(acts, by=tuple(other for other in acts if other.seen)))
 
     def change(self, copy: str, *, unseen: bool, **changes: object) -> None:
         """Change what is known of a copy's acts, or of those that no run has read."""
@@ -113,11 +113,13 @@ class Judge:
                 register.change(copy, unseen=True, seen=True)
                 register.prune()
 
-    def forgotten(self, copy: str, since: datetime) -> None:
-        """Home Assistant lost what it knew of a copy after `since`."""
+    def forgotten(self, copy: str, since: datetime, *, blank: bool) -> None:
+        """Take note that Home Assistant lost when it looked at a copy after `since`, and, if `blank`, what it read there after a write."""
         for register in self._registers():
             register.acts = tuple(
-                one._replace(certain=False, earliest=min(one.earliest, since)) if one.copy == copy and not one.seen and one.earliest < one.latest else one
+                one._replace(certain=one.certain and not blank, earliest=min(one.earliest, since))
+                if one.copy == copy and not one.seen and one.earliest < one.latest
+                else one
                 for one in register.acts
             )
 

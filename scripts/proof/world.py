@@ -47,7 +47,11 @@ class Copy:
 
 @dataclass(slots=True)
 class World:
-    """Servers, Home Assistant, and the judge; all that one step may change."""
+    """Servers, Home Assistant, and the judge; all that one step may change.
+
+    `looked`: when a run last read a copy; `wrote`: when one was read back after a write, which is not on disk yet; `blank`: copies of which that was lost;
+    `begun`: files left without a position that has weight; `armed`: conditions that nothing has met yet; `hint`: the last word of an unwatch.
+    """
 
     servers: dict[str, HabitServer]
     copies: dict[str, Copy]
@@ -58,6 +62,7 @@ class World:
     looked: dict[str, datetime] = field(default_factory=dict)
     wrote: dict[str, datetime] = field(default_factory=dict)
     blank: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
     lose: bool = False
     armed: set[Step] = field(default_factory=set)
     hint: Hint | None = None
@@ -87,7 +92,6 @@ class World:
 
     def frozen(self) -> bytes:
         """Pickle it, without what has no influence."""
-        self.viewer.journal = Journal()
         self.viewer.baseline._unpacked.clear()  # noqa: SLF001 - kept for speed only, and large to pickle
         if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
             self.hint = None  # of a file that is gone
@@ -158,8 +162,11 @@ class World:
         """Take Home Assistant away before that, and start it on what is on disk; raises `Wrong`."""
         self.start()
         await self.viewer.load()
-        for name in self.wrote:
-            self.judge.forgotten(name, self.looked[name])
+        for name, copy in self.copies.items():  # of a look at which nothing had changed, nothing is on disk
+            stored = self._stored_look(copy)
+            if name in self.wrote or stored < self.looked[name]:
+                self.looked[name] = min(stored, self.looked[name])
+                self.judge.forgotten(name, self.looked[name], blank=name in self.wrote)
         self.blank |= self.wrote.keys()
         self.wrote.clear()
 
@@ -219,7 +226,8 @@ class World:
         state = self.servers[copy.server].records[copy.item_id]
         if state.played != agreed.played:
             raise Wrong(f"agreed is {'' if agreed.played else 'un'}watched, and {copy.server} shows {copy.item_id} {'' if state.played else 'un'}watched")
-        if agreed.position >= 0 and abs(state.position - agreed.position) > 60:
+        left_alone = copy.item_id in self.begun and not state.position  # less than a minute has no weight (W3)
+        if agreed.position >= 0 and abs(state.position - agreed.position) > 60 and not left_alone:
             raise Wrong(f"agreed is a position of {agreed.position} s, and {copy.server} shows {state.position} s")
 
     def agreed(self, item: str) -> WatchState:
@@ -236,6 +244,7 @@ class World:
         copy = self.copies[name]
         server = self.servers[copy.server]
         server.watch(copy.item_id)
+        self.begun.discard(copy.item_id)
         clear = server.kind is not ServerKind.PLEX or name not in self.blank
         self.judge.act(name, copy.holds, self.clock(), self.clock(), played=True, position=0, certain=clear)
         await self._tell(name)
@@ -245,6 +254,7 @@ class World:
         copy = self.copies[name]
         server = self.servers[copy.server]
         server.unwatch(copy.item_id)
+        self.begun.discard(copy.item_id)
         said = server.kind is not ServerKind.PLEX and server.error is None and not self.lose
         since = self.clock() if said else self._last_look(name)
         self.judge.act(name, copy.holds, since, self.clock(), played=False, position=0, certain=said or name not in self.blank)
@@ -257,6 +267,7 @@ class World:
         known = server.records[copy.item_id].position
         position = next(spot for spot in SPOTS if abs(spot - known) > 60 and all(abs(spot - other) > 60 for one in copy.holds for other in (self._spot(one),)))
         server.stop_at(copy.item_id, position)
+        self.begun.discard(copy.item_id)
         self.judge.act(name, copy.holds, self.clock(), self.clock(), position=position if self._alone(copy) else None)
         await self._tell(name)
 
@@ -266,6 +277,7 @@ class World:
         server = self.servers[copy.server]
         resumes = bool(server.records[copy.item_id].position)
         server.open(copy.item_id)
+        self.begun.add(copy.item_id)
         again = True if server.kind is ServerKind.EMBY else None
         removed = 0 if again or resumes else None
         self.judge.act(name, copy.holds, self.clock(), self.clock(), played=again, position=removed, certain=False)
@@ -276,6 +288,7 @@ class World:
         copy = self.copies[name]
         server = self.servers[copy.server]
         server.drop_flag(copy.item_id)
+        self.begun.add(copy.item_id)
         if server.kind is ServerKind.JELLYFIN:
             self.judge.act(name, copy.holds, self._last_look(name), self.clock(), played=False, position=0, certain=name not in self.blank)
         else:
@@ -349,11 +362,16 @@ class World:
         for name, copy in self.copies.items():
             server = self.servers[copy.server]
             if any(item == copy.item_id for item, _ in server.writes):
+                self.begun.discard(copy.item_id)
                 (self.looked if kept else self.wrote)[name] = self.clock()
                 if kept:
                     self.blank.discard(name)
         for server in self.servers.values():
             server.writes.clear()
+
+    def _stored_look(self, copy: Copy) -> datetime:
+        replicas = [replica for item in self.viewer.baseline for known, replica in item.replicas.items() if known == (copy.server, copy.item_id)]
+        return min((replica.at or START for replica in replicas), default=START)
 
     def _last_look(self, name: str) -> datetime:
         return max(self.looked.get(name, START), self.wrote.get(name, START))
@@ -391,6 +409,7 @@ def _pickled_short(*kinds: type) -> None:
         copyreg.pickle(kind, lambda record, kind=kind, names=names: (kind, names(record)))  # type: ignore[misc]
 
 
+copyreg.pickle(Journal, lambda _journal: (Journal, ()))  # it has no influence
 _pickled_short(WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
 
 

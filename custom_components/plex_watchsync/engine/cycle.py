@@ -54,19 +54,22 @@ class Cycle:
         chosen = [known for known in self.accounts if self.run.accounts is None or known in self.run.accounts]
         self.report.take_part(chosen)
         readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
-        await self.conclude(readings)
+        unsure = await self.conclude(readings)
         for reading in readings:
+            self.baseline.look(reading.account, reading.at, [""] if reading.listed and self.run.libraries is None else reading.seen, unsure)
             await self._look_for_missing(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
         return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
 
-    async def conclude(self, readings: Iterable[Reading]) -> None:
-        """Reconcile readings, and once more what only a second read can tell (R5)."""
+    async def conclude(self, readings: Iterable[Reading]) -> frozenset[ReplicaId]:
+        """Reconcile readings, and once more what only a second read can tell (R5); return of which replicas that was not sure at once, or is held."""
+        doubtful: dict[str, set[str]] = {}
         if not self.run.metadata_only:
             doubtful = await self._reconcile(readings)
             second = await asyncio.gather(*(self._read_again(account, items) for account, items in doubtful.items()))
             await self._reconcile(reading for reading in second if reading)
+        return frozenset(self.held | {ReplicaId(account, item) for account, items in doubtful.items() for item in items})
 
     async def operations(self) -> list[Operation]:
         """Plan the writes that the touched items, or in an export all items, are owed."""

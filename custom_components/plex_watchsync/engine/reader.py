@@ -19,9 +19,10 @@ from .unmatched import Nameless, Unnamed
 
 @dataclass(slots=True)
 class Reading:
-    """What an account's server said: by item id the sightings that may matter, all ids seen, the libraries listed to the end, titles without ids."""
+    """What an account's server said since `at`: by item id the sightings that may matter, all ids seen, the libraries listed to the end, titles without ids."""
 
     account: str
+    at: datetime
     sightings: dict[str, Sighting] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     listed: frozenset[str] = frozenset()
@@ -41,7 +42,7 @@ class Reader:
     async def list(self, libraries: frozenset[str] | None) -> Reading:
         """Read the account's libraries, or those of them that are named; raises `ServerError` and then nothing of it counts."""
         chosen = self.account.libraries if libraries is None else self.account.libraries & libraries
-        reading = Reading(self.account_id, listed=chosen)
+        reading = Reading(self.account_id, self.clock(), listed=chosen)
         at, playing = self.clock(), await self.account.server.playing()
         async for page in self.account.server.list_items(chosen):
             async for observation in paced(page):
@@ -55,7 +56,7 @@ class Reader:
 
     async def read(self, item_ids: Collection[str], *, told: Mapping[str, Hint] = MappingProxyType({}), confirmed: bool = False) -> Reading:
         """Read items by id; `told` is what the server said of them; `confirmed`: this is the second read (R5)."""
-        reading = Reading(self.account_id)
+        reading = Reading(self.account_id, self.clock())
         at, playing = self.clock(), await self.account.server.playing()
         for observation in await self.account.server.read_items(sorted(item_ids)):
             self._take(reading, observation, at, playing, told.get(observation.item_id), confirmed=confirmed)
@@ -63,7 +64,7 @@ class Reader:
 
     def take(self, observations: Iterable[Observation], playing: frozenset[str]) -> Reading:
         """Use items that were read a moment ago."""
-        reading = Reading(self.account_id)
+        reading = Reading(self.account_id, self.clock())
         for observation in observations:
             self._take(reading, observation, self.clock(), playing)
         return reading
@@ -90,7 +91,16 @@ class Reader:
             reading.unmatched.add(Nameless(observation.item_id, observation.library, observation.parts[0].media))
             return
         told_at = hint.at if hint else None
-        sighting = Sighting(observation.state, at, observation.runtime, observation.item_id in playing, unplayed_at, confirmed, told_at)
+        sighting = Sighting(
+            observation.state,
+            at,
+            observation.runtime,
+            observation.item_id in playing,
+            unplayed_at,
+            confirmed,
+            told_at,
+            looked_at=self.baseline.looked_at(replica_id),
+        )
         if unplayed_at is not None or self._may_matter(replica_id, sighting):
             reading.sightings[observation.item_id] = sighting
         elif not any(self.baseline.is_ambiguous(item) for item in self.baseline.of_replica(replica_id)):  # those are tried anew each time

@@ -3,8 +3,10 @@
 import marshal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from .item import Item
+from .merge import NEVER
 from .model import Observation, ReplicaId
 from .record import Row, item_of, row_of
 from .selection import NOTHING, Selection
@@ -25,7 +27,7 @@ class Counts:
 class Baseline:
     """One viewer's items, found by match key and by replica; knows which items changed since they were last stored.
 
-    Items are kept packed: bytes and texts are nothing that the garbage collector would have to go through.
+    `looks` are when replicas were last read, in this process: by replica, or by account alone for whole libraries. Items are kept packed: bytes and texts are nothing that the garbage collector would have to go through.
     """
 
     def __init__(self, ignored: Selection = NOTHING) -> None:
@@ -38,6 +40,7 @@ class Baseline:
         self._settled: dict[str, dict[str, int]] = {}
         self._counts: dict[str, Counts] = {}
         self.changed: set[str] = set()
+        self.looks: dict[ReplicaId, datetime] = {}
 
     def __len__(self) -> int:
         """Count the items."""
@@ -81,6 +84,7 @@ class Baseline:
         twin = Baseline(self._ignored)
         twin._packed, twin._by_key = {**self._packed}, {**self._by_key}
         twin._by_replica = {account: {**replicas} for account, replicas in self._by_replica.items()}
+        twin.looks = {**self.looks}
         twin._counts = {account: replace(counts) for account, counts in self._counts.items()}
         return twin
 
@@ -117,6 +121,18 @@ class Baseline:
         self._ignored = selection
         for item in items:
             self._count(item, 1)
+
+    def looked_at(self, replica_id: ReplicaId) -> datetime:
+        """Tell when a replica was last read; when nothing has changed, that is not stored, to spare disks (R1)."""
+        return self.looks.get(replica_id) or self.looks.get(ReplicaId(replica_id.account, ""), NEVER)
+
+    def look(self, account: str, at: datetime, items: Iterable[str], unsure: Iterable[ReplicaId]) -> None:
+        """Remember when items of an account were read, "" for all; for those of which it is not sure what was read, the look before stays the last."""
+        kept = {replica_id: self.looked_at(replica_id) for replica_id in unsure if replica_id.account == account}
+        read = [ReplicaId(account, item) for item in items]
+        if ReplicaId(account, "") in read:
+            self.looks = {known: when for known, when in self.looks.items() if known.account != account}
+        self.looks |= dict.fromkeys(read, at) | kept
 
     def settle(self, replica_id: ReplicaId, observation: Observation) -> None:
         """Remember that nothing followed from an observation; it holds until one of the replica's items changes."""

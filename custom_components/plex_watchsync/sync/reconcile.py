@@ -25,7 +25,7 @@ class Sighting:
 
     `at`: when the read began; `playing`: a session is on it; `unplayed_at`: the server's explicit word that a person marked it unwatched, and when;
     `confirmed`: a second read said the same; `told_at`: when the act was of which the server told, if it did; `written`: what was sent there and never read
-    back, for an answer was lost or Home Assistant was killed.
+    back, for an answer was lost or Home Assistant was killed; `looked_at`: when the replica was last read before, and showed what was acknowledged.
     """
 
     state: WatchState
@@ -36,6 +36,7 @@ class Sighting:
     confirmed: bool = False
     told_at: datetime | None = None
     written: tuple[WatchState, ...] = ()
+    looked_at: datetime = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     shown, known = seen.state, replica.reading
     if known is None:  # a new account, a new copy, a replaced file (R3, R4)
         return _first_sight(item, replica, seen, account, policy)
+    if seen.looked_at > (replica.at or NEVER):
+        replica = replace(replica, at=seen.looked_at)
     if _same(shown, known, replica, account, policy):  # nothing happened since we looked, or it was our own write (R1, M3)
         return Finding("R1 as acknowledged", unchanged=True)
     if any(_is_written(shown, wanted, replica, account, policy) for wanted in seen.written):  # nobody's act, whatever was agreed since (M3)

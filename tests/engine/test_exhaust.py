@@ -1,0 +1,71 @@
+"""M5 without luck: whatever can happen in a few steps does, through the real engine (`scripts/exhaust --depth N` goes further)."""
+
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+
+import pytest
+
+from scripts.exhaust import STAGES, explore
+from scripts.proof.judge import Judge, Wrong
+from scripts.proof.story import tell
+from scripts.proof.world import Copy, Step, World
+
+from .fakes import START
+
+FILM, DOUBLE, SPLIT = STAGES.values()
+DEPTHS = [(FILM, 3), (DOUBLE, 4), (SPLIT, 3)]
+
+
+@pytest.mark.parametrize(("copies", "depth"), DEPTHS, ids=STAGES)
+def test_nothing_is_lost_or_invented(copies: tuple[Copy, ...], depth: int) -> None:
+    """M5, M2, M3, I5, R4, R5, W3, W5, W6: all agree, the last act wins, the next plan is empty, automations hear of each act once and of no other."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        count = explore(copies, depth, pool)
+    assert count.wrong is None, tell(copies, *count.wrong)
+    assert count.states > 1500
+    assert count.histories > count.states
+
+
+async def _end(*steps: Step) -> None:
+    """Live through a history and judge it."""
+    world = await World.of(FILM, played=False)
+    for step in steps:
+        await world.do(step)
+        await world.rest()
+    world.servers["emby"].deaf = True
+    await world.check()
+
+
+async def test_the_judge_sees_a_server_that_disagrees() -> None:
+    """A check that could not fail would prove nothing."""
+    with pytest.raises(Wrong, match="emby shows"):
+        await _end(Step("outage", "emby"), Step("watch", "plex:film"))
+
+
+def test_the_judge_sees_a_lost_act() -> None:
+    """A later act that was read wins."""
+    judge = Judge.of(("film",), START, played=False)
+    later = START + timedelta(hours=1)
+    judge.act("plex", ("film",), later, later, played=True, position=0)
+    with pytest.raises(Wrong, match="the last act left it watched"):
+        judge.check_end("film", played=False, position=0)
+    judge.check_end("film", played=True, position=0)
+
+
+def test_the_judge_leaves_open_what_nobody_can_know() -> None:
+    """An unwatch that no server dates may have come before a view elsewhere, or after it."""
+    judge = Judge.of(("film",), START, played=True)
+    one, two = START + timedelta(hours=1), START + timedelta(hours=2)
+    judge.act("jellyfin", ("film",), one, one, played=True, position=0)
+    judge.act("plex", ("film",), START, two, played=False, position=0)
+    for played in (True, False):
+        judge.check_end("film", played=played, position=0)
+
+
+def test_a_story_is_told() -> None:
+    """A wrong end is readable."""
+    told = tell(FILM, (Step("none watched"), Step("watch", "plex:film"), Step("restart"), Step("outage", "emby")), "an example")
+    assert "1. plex:film: somebody watches it to the end" in told
+    assert "2. Home Assistant is killed at once" in told
+    assert told.endswith("WRONG: an example")
