@@ -309,3 +309,28 @@ async def test_an_answer_that_makes_no_sense_is_an_error_of_that_server_only(hou
     report = await house.sync()
     assert set(report.errors) == {"plex"}
     assert house.servers["emby"].records["tt1"].played
+
+
+async def test_a_view_is_told_of_the_server_that_saw_it(house: House) -> None:
+    """M1: a position that another server has later is not who watched it."""
+    house.servers["jellyfin"].watch("tt1")
+    house.clock.pass_by(minutes=5)
+    house.servers["plex"].stop_at("tt1", 600)
+    await house.sync()
+    assert [(change.kind, change.account) for change in house.changes] == [(ChangeKind.WATCHED, "jellyfin")]
+
+
+async def test_an_unwatch_is_later_than_the_last_look(house: House) -> None:
+    """R1, M5: a look at which nothing had changed counts too, though it leaves nothing on disk."""
+    house.servers["plex"].watch("tt1")
+    await house.sync()
+    house.servers["emby"].error = ServerUnavailable("unplugged")
+    house.clock.pass_by(minutes=5)
+    house.servers["emby"].watch("tt1")
+    await house.sync()
+    await house.sync()
+    house.servers["plex"].unwatch("tt1")
+    await house.sync()
+    house.servers["emby"].error = None
+    await house.sync()
+    assert not any(house.played("tt1").values())

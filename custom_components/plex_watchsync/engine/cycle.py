@@ -201,7 +201,7 @@ class Cycle:
         """Name what happened and at which account, if it is anything that people would call a change."""
         item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
         kind = kind_of(old, new, anew=before.claims.view is not None and item.claims.view != before.claims.view)
-        winner = next((known for known in outcome.findings.items() if _won(known[1], item)), None)
+        winner = next((known for known in outcome.findings.items() if kind and _won(known[1], item, kind)), None)
         if kind is None or winner is None:
             return None
         replica_id, finding = winner
@@ -320,7 +320,8 @@ def kind_of(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | Non
     return ChangeKind.PROGRESS if new.position != old.position else None
 
 
-def _won(finding: Finding, item: Item) -> bool:
-    """Whether what was found is what all agreed on."""
-    view, spot = finding.claims.view, finding.claims.spot
-    return (view is not None and view == item.claims.view) or (spot is not None and spot == item.claims.spot)
+def _won(finding: Finding, item: Item, kind: ChangeKind) -> bool:
+    """Whether what was found is what all agreed on: of a position, or of the view."""
+    if kind is ChangeKind.PROGRESS:
+        return finding.claims.spot is not None and finding.claims.spot == item.claims.spot
+    return finding.claims.view is not None and finding.claims.view == item.claims.view
