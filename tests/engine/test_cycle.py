@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from custom_components.plex_watchsync.engine.report import ChangeKind
 from custom_components.plex_watchsync.engine.run import Account, Run, RunKind
 from custom_components.plex_watchsync.ports import ServerUnavailable, UnexpectedAnswer
@@ -334,3 +336,22 @@ async def test_an_unwatch_is_later_than_the_last_look(house: House) -> None:
     house.servers["emby"].error = None
     await house.sync()
     assert not any(house.played("tt1").values())
+
+
+async def test_what_plays_is_asked_once_for_a_listing_and_once_for_its_writes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitfall 27: never once for each item."""
+    asked: list[ModelServer] = []
+    playing = ModelServer.playing
+
+    async def counted(server: ModelServer) -> frozenset[str]:
+        asked.append(server)
+        return await playing(server)
+
+    monkeypatch.setattr(ModelServer, "playing", counted)
+    for number in range(120):
+        for server in house.servers.values():
+            server.stock(f"tt7{number}")
+        house.servers["plex"].watch(f"tt7{number}")
+    await house.sync()
+    assert sum(one is house.servers["plex"] for one in asked) == 1
+    assert sum(one is house.servers["emby"] for one in asked) == 2

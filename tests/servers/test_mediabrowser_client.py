@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from custom_components.plex_watchsync.ports import (
     UnexpectedAnswer,
 )
 from custom_components.plex_watchsync.servers import Connection
+from custom_components.plex_watchsync.servers.mediabrowser import jellyfin as jellyfin_module
 from custom_components.plex_watchsync.servers.mediabrowser.client import headers, identify, log_in
 from custom_components.plex_watchsync.servers.mediabrowser.emby import EmbyServer
 from custom_components.plex_watchsync.servers.mediabrowser.jellyfin import JellyfinServer
@@ -463,3 +465,9 @@ async def test_writing_to_an_item_that_is_gone() -> None:
     other, _ = jellyfin({})
     with pytest.raises(ItemNotFound):
         await other.write("i1", WATCHED, WatchState())
+
+
+def test_no_changes_are_asked_for_by_date() -> None:
+    """Pitfall 16: Jellyfin's filters by date look at when the item was saved, not at who watched it."""
+    sources = "".join(file.read_text() for file in Path(jellyfin_module.__file__).parent.glob("*.py"))
+    assert "minDateLastSaved" not in sources

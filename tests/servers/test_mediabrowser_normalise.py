@@ -51,7 +51,7 @@ def rows(name: str) -> list[Any]:
     ],
 )
 def test_instant(text: str | None, at: datetime | None) -> None:
-    """Times have up to seven digits and any offset; the year 1 is none (server-apis §6)."""
+    """Times have up to seven digits and any offset, and are kept in UTC (pitfall 23); the year 1 is none (server-apis §6)."""
     assert instant(text) == at
 
 
