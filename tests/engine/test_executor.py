@@ -173,3 +173,18 @@ async def test_two_runs_at_once_take_turns(house: House) -> None:
     house.servers["plex"].watch("tt1")
     await asyncio.gather(house.viewer.run(Run()), house.viewer.run(Run()))
     assert house.writes() == {"plex": 0, "jellyfin": 1, "emby": 1}
+
+
+async def test_a_view_anew_is_not_written_over(house: House) -> None:
+    """M5: a copy that was to be unwatched, and was watched again meanwhile with nobody to tell of it, looks played before and after."""
+    house.servers["plex"].watch("tt1")
+    await house.sync()
+    house.servers["emby"].error = ServerUnavailable("unplugged")
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+    house.clock.pass_by(minutes=5)
+    house.servers["emby"].watch("tt1")
+    house.servers["emby"].error = None
+    house.clock.pass_by(hours=1)
+    await house.viewer.retry()
+    assert all(house.played("tt1").values())

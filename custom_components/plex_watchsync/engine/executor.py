@@ -106,7 +106,7 @@ class Executor:
         if operation.kind is not WriteKind.SET_DATE and self._shows(entry, found.state):  # somebody did the same, or a crash came before the reading back
             self._acknowledge(entry, found.state)
             return False
-        if not self.overwrite and not shows(found.state, operation.shown, self.policy):  # a person was faster, or an answer was lost
+        if not self.overwrite and not self._is_as_planned_on(entry, found.state):  # a person was faster, or an answer was lost
             self.moved.append(found)
             self.report.of(self.account).skipped += 1
             self._note(entry, "skipped", "changed on the server meanwhile")
@@ -162,6 +162,13 @@ class Executor:
     def _shows(self, entry: Entry, reading: WatchState) -> bool:
         position = has_position(self._replica(entry), self.policy.accounts[self.account])
         return is_done(entry.operation, reading, self.policy, position=position)
+
+    def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
+        """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else."""
+        shown = entry.operation.shown
+        position = has_position(self._replica(entry), self.policy.accounts[self.account])
+        same_view = (reading.play_count, reading.last_played) == (shown.play_count, shown.last_played)
+        return same_view and shows(reading, shown, self.policy, position=position)
 
     def _replica(self, entry: Entry) -> Replica:
         replica_id = entry.operation.replica
