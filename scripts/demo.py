@@ -13,15 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from . import check
-from .home import PASSWORD, USER, Home, running, webhook_of
+from .home import PASSWORD, USER, Flow, Home, running, webhook_of
 from .media import Media, Server
 
-FORMS = {
-    "plex": ("plex_token", ("token",)),
-    "jellyfin": ("jellyfin_password", ("username", "password")),
-    "emby": ("emby_password", ("username", "password")),
-}
-
+WAYS = {"plex": "signed in at plex.tv", "jellyfin": "by Quick Connect", "emby": "with a password"}
 DASHBOARD = "/watch-together"
 
 type Json = Any
@@ -49,27 +44,41 @@ async def demo(folder: Path, port: int) -> AsyncIterator[Demo]:
     say("starting the simulated servers")
     async with Media.running() as media:
         say("starting Home Assistant")
-        async with running(folder, port) as home:
+        async with running(folder, port, PLEX_TV_URL=media.plex_tv) as home:
             entries = await home.entries()
             for server in media.servers.values():
                 if server.name not in entries:
-                    await add(home, server)
+                    await add(home, media, server)
             await connect(home, media)
             await settled(home)
             await furnish(home, media)
             yield Demo(home, media)
 
 
-async def add(home: Home, server: Server) -> None:
-    """Add a server as a person would, and say what the preview promised."""
+async def add(home: Home, media: Media, server: Server) -> None:
+    """Add a server as a person would."""
     started = time.perf_counter()
-    menu, fields = FORMS[server.kind]
-    flow = await (await (await home.flow()).choose(server.kind)).choose(menu)
-    await flow.fill(url=server.url, verify_ssl=True, **{name: server.credentials[name] for name in fields})
+    flow = await sign_in(home, media, server)
     await flow.fill(account=flow.default("account"), viewer=flow.default("viewer"))
     await flow.fill(**{name: flow.default(name) for name in ("libraries", "direction", "initial_sync")})
     await flow.fill()
-    say(f"added {server.name} in {time.perf_counter() - started:.1f} s")
+    say(f"added {server.name} ({WAYS[server.kind]}) in {time.perf_counter() - started:.1f} s")
+
+
+async def sign_in(home: Home, media: Media, server: Server) -> Flow:
+    """Sign in, on each kind of server in another way."""
+    flow = await (await home.flow()).choose(server.kind)
+    if server.kind == "plex":
+        shown = await flow.begin("plex_sign_in")
+        await media.sign_in_at_plex_tv(shown["url"])
+        return await flow.done()
+    if server.kind == "jellyfin":
+        shown = await flow.begin("jellyfin_quick_connect", url=server.url, verify_ssl=True)
+        await server.type_code(shown["description_placeholders"]["code"])
+        return await flow.done()
+    await flow.choose("emby_password")
+    credentials = {name: server.credentials[name] for name in ("username", "password")}
+    return await flow.fill(url=server.url, verify_ssl=True, **credentials)
 
 
 async def connect(home: Home, media: Media) -> None:
@@ -108,7 +117,7 @@ async def _is_settled(home: Home) -> list[bool]:
     states = await home.states()
     pending = [state["state"] == "0" for name, state in states.items() if name.endswith("_pending_writes")]
     synced = [state["state"] not in ("unknown", "unavailable") for name, state in states.items() if name.endswith("_last_sync")]
-    return [*pending, *synced, len(pending) == len(FORMS)]
+    return [*pending, *synced, len(pending) == len(WAYS)]
 
 
 async def show(demo: Demo) -> None:

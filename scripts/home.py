@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,7 @@ class Home:
     folder: Path
     port: int
     session: aiohttp.ClientSession
+    environment: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
     _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
@@ -92,7 +93,7 @@ class Home:
     async def start(self) -> None:
         """Start the process and wait until it has set everything up; raises `HomeError`."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # else every start takes twice as long
-        environment["PYTHONPATH"] = str(ROOT / "scripts" / "voiceless")
+        environment |= {"PYTHONPATH": str(ROOT / "scripts" / "voiceless"), **self.environment}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "homeassistant", "-c", str(self.folder), "--skip-pip", stdout=log, stderr=log, env=environment
@@ -221,14 +222,28 @@ class Flow:
 
     async def fill(self, **fields: Json) -> Self:
         """Submit a form and wait while the flow shows progress; raises `HomeError` when the form comes back with errors."""
-        path = f"/api/config/config_entries/{self.kind}/{self.step['flow_id']}"
-        self.step = await self.home.ask("POST", path, fields)
-        while self.step["type"] in ("progress", "progress_done"):
+        self.step = await self.home.ask("POST", self._path, fields)
+        return await self.done()
+
+    async def begin(self, option: str, **fields: Json) -> Json:
+        """Choose from a menu, submit the form that follows if it has `fields`, and return what is shown while the flow waits for somebody elsewhere."""
+        self.step = await self.home.ask("POST", self._path, {"next_step_id": option})
+        if fields:
+            self.step = await self.home.ask("POST", self._path, fields)
+        return self.step
+
+    async def done(self) -> Self:
+        """Wait while the flow does; raises `HomeError` when its form has errors."""
+        while self.step["type"] in ("progress", "progress_done", "external", "external_done"):
             await asyncio.sleep(0.1)
-            self.step = await self.home.ask("GET", path)
+            self.step = await self.home.ask("GET", self._path)
         if self.step.get("errors") or self.step["type"] == "abort":
             raise HomeError(f"{self.step.get('step_id')}: {self.step.get('errors') or self.step['reason']}")
         return self
+
+    @property
+    def _path(self) -> str:
+        return f"/api/config/config_entries/{self.kind}/{self.step['flow_id']}"
 
     def default(self, field_name: str) -> Json:
         """Return what a field of the shown form is filled with."""
@@ -252,10 +267,10 @@ def _write_store(path: Path, key: str, data: Json, version: int = 1) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int, more: str = "") -> AsyncIterator[Home]:
-    """Run Home Assistant in a folder, onboarded, with `more` in its configuration."""
+async def running(folder: Path, port: int, more: str = "", **environment: str) -> AsyncIterator[Home]:
+    """Run Home Assistant in a folder, onboarded, with `more` in its configuration and these environment variables."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=180)) as session:
-        home = Home(folder, port, session)
+        home = Home(folder, port, session, environment)
         home.prepare(more)
         try:
             await home.start()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
@@ -38,6 +39,16 @@ class Server:
         """Do as a person at this server."""
         await self._post("act", {"user": VIEWER, "key": key, "act": act, "position": position})
 
+    async def type_code(self, code: str) -> None:
+        """Log in at a Jellyfin as the viewer, and let whoever shows this Quick Connect code in."""
+        client = 'MediaBrowser Client="Browser", Device="Browser", DeviceId="browser", Version="1"'
+        user = {"Username": self.credentials["username"], "Pw": self.credentials["password"]}
+        async with self.session.post(f"{self.url}/Users/AuthenticateByName", json=user, headers={"Authorization": client}) as answer:
+            token = (await answer.json())["AccessToken"]
+        headers = {"Authorization": f'{client}, Token="{token}"'}
+        async with self.session.post(f"{self.url}/QuickConnect/Authorize", params={"code": code}, headers=headers) as answer:
+            answer.raise_for_status()
+
     async def set_faults(self, **faults: Json) -> None:
         """Switch these faults on and all others off."""
         await self._post("faults", faults)
@@ -53,9 +64,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """All simulated servers, by kind, and the address of their control page."""
+    """All simulated servers, by kind, with the address of their control page, and of a plex.tv."""
 
     control: str
+    plex_tv: str
+    session: aiohttp.ClientSession
     servers: Mapping[str, Server]
 
     @classmethod
@@ -74,7 +87,13 @@ class Media:
     @classmethod
     def _of(cls, ready: Json, session: aiohttp.ClientSession) -> Media:
         servers = {kind: Server(kind, one["name"], one["url"], one["credentials"], session) for kind, one in ready["servers"].items()}
-        return cls(ready["control"], servers)
+        return cls(ready["control"], ready["plex_tv"], session, servers)
+
+    async def sign_in_at_plex_tv(self, url: str) -> None:
+        """Do on plex.tv's page what the viewer would do there."""
+        code = parse_qs(urlsplit(url).fragment.lstrip("?"))["code"][0]
+        async with self.session.post(f"{self.plex_tv}/_simulator/agree", json={"code": code, "user": VIEWER}) as answer:
+            answer.raise_for_status()
 
     async def states(self) -> dict[str, dict[str, Row]]:
         """Return what the viewer sees on each server."""
