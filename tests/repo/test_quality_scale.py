@@ -22,7 +22,7 @@ def test_every_rule_is_answered() -> None:
         assert isinstance(answer, str) == (status == "todo"), f"{rule}: what is done or exempt says why"
 
 
-@pytest.mark.parametrize("rule", [rule for rule, answer in RULES.items() if answer != "todo" and answer["status"] == "done"])
+@pytest.mark.parametrize("rule", [rule for rule, answer in RULES.items() if isinstance(answer, dict) and answer["status"] == "done"])
 def test_the_evidence_is_there(rule: str) -> None:
     """Every file that a comment names exists, and each names one."""
     named = PATHS.findall(RULES[rule]["comment"])
