@@ -190,9 +190,9 @@ class Chaos:
 
     async def home(self, kills: int) -> None:
         """Kill a real Home Assistant so many times in storms of acts; raises `Wrong`."""
-        async with running(self.folder / "home", unused_port()) as home:
+        async with running(self.folder / "home", unused_port(), PLEX_TV_URL=self.media.plex_tv) as home:
             for server in self.media.servers.values():
-                await add(home, server)
+                await add(home, self.media, server)
             await connect(home, self.media)
             await self._home_rest(home)
             await self.people.begin()
