@@ -4,15 +4,19 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .catalogue import Title
+from .catalogue import Show, Title
+from .faults import Faults, Phase, with_broken_text
+
+__all__ = ["CONTROL", "Act", "Faults", "Phase", "Shown", "Simulator", "serving"]
 
 CONTROL = "/_simulator"
 
@@ -27,22 +31,6 @@ class Act(StrEnum):
     FINISH = "finish"
     MARK_WATCHED = "mark_watched"
     MARK_UNWATCHED = "mark_unwatched"
-
-
-@dataclass(slots=True)
-class Faults:
-    """Switchable misbehaviour; control routes are exempt.
-
-    `status` answers every request with that status (`retry_after` seconds go into the header), `truncate` leaves out the last rows of each
-    page without changing the total, `slow` waits so many seconds before each answer, `read_only` accepts writes but ignores them.
-    """
-
-    offline: bool = False
-    status: int | None = None
-    retry_after: int | None = None
-    truncate: bool = False
-    slow: float = 0.0
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +60,7 @@ class Simulator(ABC):
         self.faults = Faults()
         self.webhooks: list[str] = []
         self.requests: list[str] = []
+        self._busy = 0
 
     @property
     @abstractmethod
@@ -105,6 +94,59 @@ class Simulator(ABC):
         """Rate as a person at this server would, from 0 to 10, None to take it back. Raises KeyError for an unknown user or title."""
 
     @abstractmethod
+    async def add(self, title: Title, *, first: bool = False) -> str:
+        """Put a title on its shelf, as a scan that found its file does, and return its id; `first`: at the head of listings that nobody sorted."""
+
+    @abstractmethod
+    async def remove(self, key: str) -> None:
+        """Take a title away, as a scan that misses its file does. Raises KeyError."""
+
+    async def move(self, key: str, path: str) -> str:
+        """Let a title's file have another path and return the id that it has then. Raises KeyError."""
+        title = next((one for one in self.titles if one.key == key), None)
+        if title is None:
+            raise KeyError(key)
+        await self.remove(key)
+        return await self.add(replace(title, path=path))
+
+    @abstractmethod
+    async def goodbye(self) -> None:
+        """Tell everybody who listens that the server goes down."""
+
+    def restarted(self) -> None:  # noqa: B027 - not every server forgets anything
+        """Forget what only lives as long as the process."""
+
+    def starting(self, request: web.Request) -> web.Response:
+        """Answer a request while the server starts."""
+        return web.Response(status=503, text="", content_type="text/html")
+
+    async def restart(self, pace: float = 0.2) -> None:
+        """Go down and come up again: goodbye, refused, cold, refused, loading, normal, each so many seconds (pitfall 40)."""
+        await self.goodbye()
+        for state in (Faults(offline=True), Faults(phase=Phase.COLD), Faults(offline=True), Faults(phase=Phase.LOADING)):
+            self.faults = state
+            await asyncio.sleep(pace)
+        self.restarted()
+        self.faults = Faults()
+
+    def time(self) -> datetime:
+        """Tell the server's time: look at the clock of the moment, a test may have put another one in."""
+        return self.clock() + timedelta(seconds=self.faults.skew)
+
+    async def before_page(self, start: int) -> None:
+        """Do what happens while somebody pages through a listing."""
+        await asyncio.sleep(self.faults.slow_lists)
+        film = next((title for title in self.titles if title.show is None), None)
+        if start > 0 and self.faults.shift > 0 and film is not None:
+            self.faults.shift -= 1
+            name = f"0 Newcomer {self.faults.shift}"  # first by name too
+            await self.add(replace(film, name=name, ids={"imdb": f"tt99{self.faults.shift:05}"}, path=f"{film.library}/{name}.mkv"), first=True)
+
+    def visible[T](self, rows: list[T]) -> list[T]:
+        """Return what a listing has at this moment."""
+        return self.faults.visible(rows, len(self.titles))
+
+    @abstractmethod
     def routes(self, app: web.Application) -> None:
         """Add the server's own routes."""
 
@@ -117,6 +159,9 @@ class Simulator(ABC):
         app.router.add_get(f"{CONTROL}/faults", self._get_faults)
         app.router.add_post(f"{CONTROL}/faults", self._post_faults)
         app.router.add_post(f"{CONTROL}/webhooks", self._post_webhooks)
+        app.router.add_post(f"{CONTROL}/library", self._post_library)
+        app.router.add_post(f"{CONTROL}/restart", self._post_restart)
+        app.on_response_prepare.append(self._date)
         self.routes(app)
         return app
 
@@ -133,7 +178,25 @@ class Simulator(ABC):
         if self.faults.status is not None:
             retry = {} if self.faults.retry_after is None else {"Retry-After": str(self.faults.retry_after)}
             return web.Response(status=self.faults.status, text="fault", headers=retry)
-        return await handler(request)
+        if self.faults.phase is not None:
+            return self.starting(request)
+        if self.faults.parallel is not None and self._busy >= self.faults.parallel:
+            return web.Response(status=503, text="", content_type="text/html")
+        return await self._serve(request, handler)
+
+    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._busy += 1
+        try:
+            answer = await handler(request)
+        finally:
+            self._busy -= 1
+        if self.faults.broken_text:
+            with_broken_text(answer)
+        return answer
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Date an answer by the server's own clock."""
+        response.headers["Date"] = format_datetime(self.time().astimezone(UTC), usegmt=True)
 
     async def _get_state(self, request: web.Request) -> web.Response:
         users = (request.query["user"],) if "user" in request.query else self.users
@@ -169,7 +232,27 @@ class Simulator(ABC):
         """Replace the faults: what the body does not name is switched off."""
         asked = await request.json()
         self.faults = Faults(**{one.name: asked[one.name] for one in fields(Faults) if one.name in asked})
+        self.faults.phase = Phase(self.faults.phase) if self.faults.phase else None
         return web.json_response(asdict(self.faults))
+
+    async def _post_library(self, request: web.Request) -> web.Response:
+        """`{"add": {fields of a title}}`, `{"remove": key}` or `{"move": key, "path": path}`; 404 for an unknown title."""
+        asked: dict[str, Any] = await request.json()
+        try:
+            if "add" in asked:
+                show = asked["add"].get("show")
+                return web.json_response({"id": await self.add(Title(**{**asked["add"], "show": show and Show(**show)}))})
+            if "move" in asked:
+                return web.json_response({"id": await self.move(asked["move"], asked["path"])})
+            await self.remove(asked["remove"])
+        except KeyError as error:
+            raise web.HTTPNotFound(text=f"unknown: {error}") from error
+        return web.json_response({})
+
+    async def _post_restart(self, request: web.Request) -> web.Response:
+        """Restart, `{"pace": seconds}` a phase; answers when the server is back."""
+        await self.restart(float((await request.json()).get("pace", 0.2)))
+        return web.json_response({})
 
     async def _post_webhooks(self, request: web.Request) -> web.Response:
         """Replace the addresses that events are sent to: `{"urls": [...]}`."""

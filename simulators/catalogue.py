@@ -22,7 +22,7 @@ class Show:
 class Title:
     """One video file: a film, an episode or, with `last_episode`, several episodes in one file; `runtime` in seconds.
 
-    `versions` are the paths of further files of the same film.
+    `versions` are the paths of further files of the same film. A `virtual` one has no file: an episode that Jellyfin and Emby know to be missing.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Title:
     last_episode: int | None = None
     premiere: str | None = field(default=None)
     versions: tuple[str, ...] = ()
+    virtual: bool = False
 
     @property
     def key(self) -> str:

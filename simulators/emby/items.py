@@ -80,12 +80,14 @@ class Items:
         if item.kind is Kind.LIBRARY:
             kind = self._library.collection_type(item)
             return {"CollectionType": kind} if kind else {}
-        return {} if item.is_folder else {"MediaType": "Video"}
+        if item.is_folder:
+            return {}
+        return {"MediaType": "Video"} | ({"LocationType": "Virtual"} if item.title and item.title.virtual else {})
 
 
 def _optional(item: Item) -> Json:
     """Write what a row has only on demand."""
-    path = item.title and PurePosixPath("/media", item.title.path)
+    path = PurePosixPath("/media", item.title.path) if item.title and not item.title.virtual else None
     values = {
         "OriginalTitle": item.name if item.kind is Kind.MOVIE else None,
         "DateCreated": time_text(item.created.replace(microsecond=0)),

@@ -83,6 +83,8 @@ class Query:
             yield lambda item, _: item.kind.lower() in kinds
         if others := listed(self.parameters.get("excludeitemtypes")):
             yield lambda item, _: item.kind.lower() not in others
+        if self.truth("ismissing") is False or "virtual" in listed(self.parameters.get("excludelocationtypes")):
+            yield lambda item, _: not (item.title and item.title.virtual)
         if ids := set(listed(self.parameters.get("anyprovideridequals"))):
             yield lambda item, _: any(f"{kind}.{value}".lower() in ids for kind, value in item.ids.items())
         if since := self._time("mindatelastsaved"):
@@ -99,8 +101,13 @@ class Query:
 
     def page(self, items: list[Item]) -> list[Item]:
         """Cut out the page that was asked for. Raises HTTPBadRequest."""
-        start, limit = self._number("startindex") or 0, self._number("limit")
-        return items[start:] if limit is None else items[start : start + limit]
+        limit = self._number("limit")
+        return items[self.start :] if limit is None else items[self.start : self.start + limit]
+
+    @property
+    def start(self) -> int:
+        """Where the page begins. Raises HTTPBadRequest."""
+        return self._number("startindex") or 0
 
     def _number(self, name: str) -> int | None:
         try:

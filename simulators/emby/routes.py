@@ -135,23 +135,24 @@ class Routes:
         return web.json_response({"Items": views, "TotalRecordCount": len(views)})
 
     async def _items(self, request: web.Request, caller: Caller) -> web.Response:
-        return self._listing(self._account(request, caller), Query.of(request))
+        return await self._listing(self._account(request, caller), Query.of(request))
 
     async def _resume(self, request: web.Request, caller: Caller) -> web.Response:
         asked = Query.of(request).parameters
         resumable = {"recursive": "true", "filters": "IsResumable", "sortby": "DatePlayed", "sortorder": "Descending"}
-        return self._listing(self._account(request, caller), Query({**asked, **resumable}))
+        return await self._listing(self._account(request, caller), Query({**asked, **resumable}))
 
     async def _episodes(self, request: web.Request, caller: Caller) -> web.Response:
         asked = Query.of(request).parameters
         fixed = {"parentid": request.match_info["series"], "recursive": "true", "includeitemtypes": "Episode"}
-        return self._listing(self._account(request, caller), Query({"sortby": "ParentIndexNumber,IndexNumber", **asked, **fixed}))
+        return await self._listing(self._account(request, caller), Query({"sortby": "ParentIndexNumber,IndexNumber", **asked, **fixed}))
 
-    def _listing(self, account: Account, query: Query) -> web.Response:
+    async def _listing(self, account: Account, query: Query) -> web.Response:
         """Answer with a page and the number of all, but without where the page begins."""
         server, test = self._server, query.test()
+        await server.before_page(query.start)
         records = ((item, server.records.of(account.account_id, item)) for item in query.candidates(server.library) if _sees(account, item))
-        found = query.ordered([(item, record) for item, record in records if test(item, record)])
+        found = server.visible(query.ordered([(item, record) for item, record in records if test(item, record)]))
         page = query.page(found)
         if server.faults.truncate:
             page = page[: len(page) - max(1, len(page) // 10)]

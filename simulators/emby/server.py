@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any, ClassVar, override
 
 from aiohttp import web
@@ -122,14 +121,16 @@ class EmbySimulator(Simulator):
         self.records.edit(account.account_id, item).favourite = favourite
         self._tell(Happening("item.rate", account, item))
 
-    async def add(self, title: Title) -> str:
-        """Put a title on its shelf and return its id; records of an earlier copy of it come back."""
+    @override
+    async def add(self, title: Title, *, first: bool = False) -> str:
+        """Put a title on its shelf and return its id; records of an earlier copy of it come back. Listings that nobody sorted go by name."""
         item = self.library.add(title, self._now())
         self.records.unpark(item)
         self.titles = (*self.titles, title)
         await self.sockets.library_changed(added=[item.item_id])
         return item.item_id
 
+    @override
     async def remove(self, key: str) -> None:
         """Take a title away, keeping its records for its return. Raises KeyError."""
         item = self.library.by_key[key]
@@ -138,13 +139,16 @@ class EmbySimulator(Simulator):
         self.titles = tuple(title for title in self.titles if title is not item.title)
         await self.sockets.library_changed(removed=[item.item_id])
 
+    @override
+    async def goodbye(self) -> None:
+        await self.sockets.close()
+
     def sessions_for(self, caller: Caller) -> list[Json]:
         """Describe the sessions that a caller may see: all for an administrator, else his own."""
         return [self._session(one) for one in self.playback.sessions if caller.is_administrator or one.account is caller.account]
 
     def _now(self) -> datetime:
-        """Look at the clock of the moment: a test may have put another one in."""
-        return self.clock()
+        return self.time()
 
     def _watch(self, account: Account, item: Item, act: Act, ticks: int | None) -> None:
         """Do at the person's player; what plays there already makes room, what does not play yet begins where it was left."""
@@ -199,6 +203,5 @@ class EmbySimulator(Simulator):
         return None if item is None else self.records.dto(user_id, item)
 
     async def _sign(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """Sign an answer as Emby does, at the time of its own clock."""
+        """Sign an answer as Emby does."""
         response.headers["Server"] = "UPnP/1.0 DLNADOC/1.50"
-        response.headers["Date"] = format_datetime(self._now().astimezone(UTC), usegmt=True)

@@ -24,11 +24,12 @@ class Items:
     def row(self, item: Item, user: User | None, wanted: frozenset[str], *, user_data: bool = True, single: bool = False, images: bool = True) -> Json:
         """Render an item with the optional `wanted` fields and (no) `images`; `single`: as a read of this one item shows it."""
         found: Json = {"Name": item.name, "ServerId": self._server_id, "Id": item.item_id}
+        virtual = item.title is not None and item.title.virtual
         optional: Json = {
             "DateCreated": time_text(item.created),
-            "Path": item.path,
+            "Path": None if virtual else item.path,
             "ProviderIds": {NAMES.get(kind, kind.title()): value for kind, value in item.ids.items()},
-            "MediaSources": self._sources(item),
+            "MediaSources": None if virtual else self._sources(item),
             "PremiereDate": _premiere(item),
         }
         found |= {
@@ -42,7 +43,7 @@ class Items:
         if user is not None and user_data:
             found["UserData"] = self.user_data(item, user, single=single, whole=single)
         found |= _where(item) | ({"ImageTags": {}, "BackdropImageTags": []} if images else {})
-        return found | {"ImageBlurHashes": {}, "LocationType": "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
+        return found | {"ImageBlurHashes": {}, "LocationType": "Virtual" if virtual else "FileSystem", "MediaType": "Unknown" if item.is_folder else "Video"}
 
     def user_data(self, item: Item, user: User, *, single: bool = False, whole: bool = False) -> Json:
         """Render a user's record of an item; only 12.0 gives the share of a folder's videos outside of a row of it alone, the `whole`."""
@@ -103,7 +104,7 @@ def _numbers(item: Item) -> Json:
         "ParentIndexNumber": title.season if title else None,
     }
     found = {name: value for name, value in values.items() if value is not None}
-    return {"Container": "mkv", **found} if title else found
+    return {"Container": "mkv", **found} if title and not title.virtual else found
 
 
 def _where(item: Item) -> Json:

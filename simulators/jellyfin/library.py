@@ -71,15 +71,32 @@ class Library:
         for title in titles:
             self.add(title)
 
-    def add(self, title: Title) -> Item:
-        """Put a title on the shelf of its library."""
+    def add(self, title: Title, *, created: datetime | None = None, first: bool = False) -> Item:
+        """Put a title on the shelf of its library; `first`: at the head of listings that nobody sorted."""
         folder = self._folder(title.library)
         kind = "Movie" if title.show is None else "Episode"
         parent = folder if title.show is None else self._season(title.show, title, folder)
-        item = Item(self._id(title.path), kind, title.name, f"{ROOT}/{title.path}", self._created, parent, title, title.ids, title.year, title.episode)
+        item = Item(
+            self._id(title.path), kind, title.name, f"{ROOT}/{title.path}", created or self._created, parent, title, title.ids, title.year, title.episode
+        )
         item.versions = [self._version(item, path) for path in title.versions]
         self.by_key.setdefault(title.key, []).append(item)
-        return self._keep(item)
+        self._keep(item)
+        if first:
+            self.items = {item.item_id: item, **self.items}
+        return item
+
+    def remove(self, item: Item) -> None:
+        """Take a video away, its versions, and the season and series that it leaves empty."""
+        for version in item.versions:
+            del self.versions[version.item_id]
+        if item.title:
+            self.by_key[item.title.key].remove(item)
+        gone: Item | None = item
+        while gone and gone.parent and not gone.children:
+            del self.items[gone.item_id]
+            gone.parent.children.remove(gone)
+            gone = gone.parent
 
     def find(self, text: str) -> Item | None:
         """Find an item or a version, whatever the spelling of its id."""

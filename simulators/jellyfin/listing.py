@@ -18,6 +18,8 @@ def chosen(library: Library, query: Mapping[str, str]) -> list[Item]:
     parent = library.items.get(plain(query.get("parentId", "")))
     kinds = frozenset(query.get("includeItemTypes", KINDS).split(","))
     found = [item for item in library.of_kinds(kinds) if parent is None or parent in item.ancestors()]
+    if query.get("isMissing", "").lower() == "false" or "Virtual" in query.get("excludeLocationTypes", "").split(","):
+        found = [item for item in found if not (item.title and item.title.virtual)]
     return [item for item in found if all((kind in item.ids) is (query[name].lower() == "true") for name, kind in HAS.items() if name in query)]
 
 
@@ -32,6 +34,8 @@ def wanted(found: list[Item], record_of: Callable[[Item], Record], query: Mappin
     found = [item for item in found if _passes(record_of(item), filters)]
     if version[:2] == (10, 11) and query.get("collapseBoxSetItems") == "true":
         found.sort(key=lambda item: item.kind != "Movie")  # as recorded; why is not known
+    if query.get("sortBy", "").startswith("DateCreated"):
+        found.sort(key=lambda item: item.created)
     by_date, old = query.get("sortBy", "").startswith("DatePlayed"), version < (10, 11)
     if (old and "sortBy" not in query) or (by_date and version < (12,)):
         found.sort(key=lambda item: item.item_id, reverse=old and by_date)

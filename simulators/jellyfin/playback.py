@@ -82,6 +82,10 @@ class Sessions:
         """End all sessions of a device."""
         self._sessions = {key: session for key, session in self._sessions.items() if key[1] != device.device_id}
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._sessions.clear()
+
     def is_playing(self, user: User, item: Item) -> bool:
         """Whether a user plays an item anywhere."""
         return any(session.user is user and session.item is item for session in self._sessions.values())

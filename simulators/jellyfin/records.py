@@ -19,6 +19,7 @@ class Records:
         self._records: dict[tuple[str, str], Record] = {}
         self._cached: dict[tuple[str, str], Record] = {}
         self._stale: dict[tuple[str, str], Record] = {}
+        self._parked: dict[tuple[str, str], Record] = {}
         self._alone: set[tuple[str, str]] = set()
         self.read_only = False
 
@@ -76,11 +77,19 @@ class Records:
         self._stale.clear()
         self._alone.clear()
 
-    def forget(self, item: Item) -> None:
-        """Let go of an item whose file is gone; what is stored under a provider's id stays (server-apis §4.2)."""
+    def park(self, item: Item) -> None:
+        """Put the records of an item aside whose file is gone."""
         for store in (self._records, self._cached, self._stale):
-            for key in [key for key in store if key[1] == item.item_id]:
-                del store[key]
+            for user, key in [found for found in store if found[1] == item.item_id]:
+                record = store.pop((user, key))
+                if store is self._records:
+                    self._parked |= {(user, name): record for name in (item.item_id, *_external(item))}
+
+    def unpark(self, item: Item) -> None:
+        """Bring records back: by the same id, or by the same external id, which not every title has (server-apis §4.2)."""
+        for name in (item.item_id, *_external(item)):
+            for user, key in [found for found in self._parked if found[1] == name]:
+                self._keep(user, item, self._parked.pop((user, key)))
 
     def _keep(self, user: str, item: Item, record: Record) -> Record:
         record.key = provider_key(item) if self._by_key else dashed(item)
@@ -111,3 +120,9 @@ def dashed(item: Item) -> str:
 
 def _first(item: Item, *kinds: str) -> str | None:
     return next((item.ids[kind] for kind in kinds if kind in item.ids), None)
+
+
+def _external(item: Item) -> tuple[str, ...]:
+    """Return the name under which a title is known whatever its path, if it has one."""
+    key = provider_key(item)
+    return () if key == dashed(item) else (key,)

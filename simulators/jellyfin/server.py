@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ..base import Act, Shown, Simulator
 from ..catalogue import Title
+from ..faults import Phase
 from . import routes
 from .auth import Auth, Caller, Device, User
 from .items import Items
@@ -99,7 +100,41 @@ class JellyfinSimulator(Simulator):
 
     def now(self) -> datetime:
         """Tell the server's time."""
-        return self.clock()
+        return self.time()
+
+    @override
+    async def add(self, title: Title, *, first: bool = False) -> str:
+        """Put a title on its shelf: the id follows the path, the record comes back by id or, with external ids, by those (server-apis §4.2)."""
+        item = self.library.add(title, created=self.now(), first=first)
+        self.records.unpark(item)
+        self.titles = (*self.titles, title)
+        self.sockets.library_changed(added=[item.item_id])
+        return item.item_id
+
+    @override
+    async def remove(self, key: str) -> None:
+        for item in list(self.library.by_key[key]):
+            self.records.park(item)
+            self.library.remove(item)
+            self.sockets.library_changed(removed=[item.item_id])
+        self.titles = tuple(title for title in self.titles if title.key != key)
+
+    @override
+    async def goodbye(self) -> None:
+        await self.sockets.shut_down()
+
+    @override
+    def restarted(self) -> None:
+        self.records.restart()
+        self.sessions.clear()
+
+    @override
+    def starting(self, request: web.Request) -> web.Response:
+        """Answer as a server that starts: the public information early, spelled in its own way (pitfall 40)."""
+        if self.faults.phase is Phase.COLD and request.path.lower() == "/system/info/public":
+            about = {"id": self.server_id, "serverName": self.name, "version": self.version.partition("-")[0], "startupWizardCompleted": False}
+            return web.json_response({"localAddress": None, "productName": "Jellyfin Server", "operatingSystem": "", **about})
+        return web.Response(status=503, text="Jellyfin Server is loading. Please try again shortly.", content_type="text/plain")
 
     def described_sessions(self, caller: Caller) -> list[Json]:
         """Describe the sessions that a caller may see: all for an administrator, else his own."""

@@ -51,7 +51,7 @@ class Shelves(Room):
         self._need_administrator(caller)
         return web.json_response(
             [
-                {"Name": "Scan Media Library", "Key": "RefreshLibrary", "State": "Idle"},
+                {"Name": "Scan Media Library", "Key": "RefreshLibrary", "State": "Idle" if self._server.faults.scan is None else "Running"},
                 {"Name": "Optimize database", "Key": "OptimizeDatabaseTask", "State": "Idle"},
             ]
         )
@@ -64,10 +64,12 @@ class Shelves(Room):
         """List items; an API key without a user gets no records, unknown arguments are ignored."""
         query = asked(request)
         user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
+        start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
+        await self._server.before_page(start)
         found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
         if user is not None:
             found = wanted(found, lambda item: self._server.records.stored(user.user_id, item), query, self._server.numbers)
-        start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
+        found = self._server.visible(found)
         rows = found[start : start + limit if limit is not None else None]
         if self._server.faults.truncate:
             rows = rows[: len(rows) // 2]

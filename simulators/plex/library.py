@@ -68,14 +68,19 @@ class Library:
         for title in titles:
             self.add(title)
 
-    def add(self, title: Title) -> None:
-        """Put a title on the shelf of its library."""
+    def add(self, title: Title, *, first: bool = False) -> list[Item]:
+        """Put a title on the shelf of its library; one without a file is never shown."""
+        if title.virtual:
+            return []
         section = self._section(title.library, MOVIE if title.show is None else SHOW)
         if title.show is None:
-            self._keep(title, self._film(title, section))
+            found = [self._film(title, section)]
         else:
-            for number in range(title.episode or 0, (title.last_episode or title.episode or 0) + 1):
-                self._keep(title, self._episode(title, title.show, number, section))
+            numbers = range(title.episode or 0, (title.last_episode or title.episode or 0) + 1)
+            found = [self._episode(title, title.show, number, section) for number in numbers]
+        for item in found:
+            self._keep(title, item, first=first)
+        return found
 
     def remove(self, item: Item) -> None:
         """Take a row away."""
@@ -157,8 +162,10 @@ class Library:
             self._shelve(self._shows[name])
         return self._shows[name]
 
-    def _keep(self, title: Title, item: Item) -> None:
+    def _keep(self, title: Title, item: Item, *, first: bool) -> None:
         self._shelve(item)
+        if first:
+            item.section.items.insert(0, item.section.items.pop())
         self.by_title.setdefault(title.key, []).append(item)
 
     def _shelve(self, item: Item) -> None:

@@ -122,9 +122,10 @@ class Routes:
         if section is None:
             raise web.HTTPNotFound
         query = request.query
-        items = list(section.of_kind(int(query.get("type", section.kind))))
-        items = [item for item in items if self._passes(item, account, query)]
         start, size = (request.headers.get(f"X-Plex-Container-{name}", query.get(f"X-Plex-Container-{name}")) for name in ("Start", "Size"))
+        await self._server.before_page(int(start or 0))
+        items = [item for item in section.of_kind(int(query.get("type", section.kind))) if self._passes(item, account, query)]
+        items = self._server.visible(items)
         paging: Json = {}
         page = items
         if start is not None or size is not None:

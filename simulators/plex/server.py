@@ -98,7 +98,7 @@ class PlexSimulator(Simulator):
 
     def now(self) -> int:
         """Tell the server's time in epoch seconds."""
-        return int(self.clock().timestamp())
+        return int(self.time().timestamp())
 
     @override
     def shown(self, user: str) -> tuple[Shown, ...]:
@@ -121,6 +121,27 @@ class PlexSimulator(Simulator):
             self.unmark(account, item)
         else:
             self._play(account, item, act, position)
+
+    @override
+    async def add(self, title: Title, *, first: bool = False) -> str:
+        """Put a title on its shelf under a new rating key: nothing of what was watched of an earlier copy is known (server-apis §6)."""
+        items = self.library.add(title, first=first)
+        self.titles = (*self.titles, title)
+        return str(items[0].key) if items else ""
+
+    @override
+    async def remove(self, key: str) -> None:
+        for item in list(self.library.by_title[key]):
+            self.library.remove(item)
+        self.titles = tuple(title for title in self.titles if title.key != key)
+
+    @override
+    async def goodbye(self) -> None:
+        await self.notifications.close()
+
+    @override
+    def restarted(self) -> None:
+        self.sessions.clear()
 
     def mark(self, account: Account, item: Item) -> None:
         """Count a view of a video, or of all videos below: no webhook tells of it, and only shows and seasons leave a history (server-apis §3.1)."""
