@@ -156,8 +156,7 @@ class Baseline:
         self._count(item, 1)
         for replica_id in item.replicas:
             replicas = self._by_replica.setdefault(replica_id.account, {})
-            if item.item_id not in replicas.get(replica_id.item, ()):
-                replicas[replica_id.item] = (*replicas.get(replica_id.item, ()), item.item_id)
+            replicas[replica_id.item] = (*replicas.get(replica_id.item, ()), item.item_id)
             self._settled.get(replica_id.account, {}).pop(replica_id.item, None)
 
     def drop(self, item_id: str) -> None:
