@@ -95,3 +95,18 @@ async def test_a_crash_after_a_write_invents_no_view(house: House) -> None:
     await house.hint("emby", "tt1")
     assert [change.kind for change in house.changes] == [ChangeKind.PROGRESS]
     assert {server.records["tt1"].position for server in house.servers.values()} == {900}
+
+
+async def test_a_view_after_an_unwatch_that_a_crash_followed(house: House) -> None:
+    """M5: Plex was unmarked, nobody remembers it, and its count began anew: what it shows then is a view, not what was there before."""
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+    assert not any(house.played("tt1").values())
+    await house.restart()
+    house.clock.pass_by(minutes=7)
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    await house.sync()
+    assert all(house.played("tt1").values())

@@ -134,7 +134,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     if not shown.played and (known.played or _agreed(item).played):  # the flag is gone: who took it?
         return _lost_flag(item, replica, seen, account, policy)
     written = replica.revision != item.revision and _agreed(item).played  # the flag may be our own, from before a crash (M3)
-    if shown.played and (not (known.played or written) or _is_view_anew(item, shown, known, account)):  # watched, or watched once more (R1)
+    if shown.played and (not (known.played or written) or _is_view_anew(item, replica, seen, account)):  # watched, or watched once more (R1)
         return Finding("R1 watched", _watched(item, replica, seen))
     return _moved(item, replica, seen, account, policy)
 
@@ -244,9 +244,14 @@ def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPo
     return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
 
 
-def _is_view_anew(item: Item, shown: WatchState, known: WatchState, account: AccountPolicy) -> bool:
-    """Whether a watched title was watched once more; Plex counts whole views, its date moves with any touch (server-apis 0.2)."""
-    counted = account.traits.writes_date or shown.play_count > known.play_count
+def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy) -> bool:
+    """Whether a watched title was watched once more; Plex counts whole views, its date moves with any touch (server-apis 0.2).
+
+    Where an unwatch may have been written, the count may have begun anew: rather a touch taken for a view than a view lost.
+    """
+    shown, known = seen.state, replica.reading or WatchState()
+    unmarked = any(not wanted.played for wanted in seen.written)
+    counted = account.traits.writes_date or shown.play_count > known.play_count or unmarked
     return counted and not shown.position and _is_later_view(shown, item)
 
 
