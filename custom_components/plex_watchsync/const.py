@@ -38,6 +38,9 @@ CONF_SYNC_RATINGS: Final = "sync_ratings"
 CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"
 CONF_POSITION_MAX_PERCENT: Final = "position_max_percent"
 CONF_POSITION_TOLERANCE_SECONDS: Final = "position_tolerance_seconds"
+CONF_BREAKER_ITEMS: Final = "breaker_items"
+CONF_BREAKER_PERCENT: Final = "breaker_percent"
+CONF_VANISHED_PERCENT: Final = "vanished_percent"
 CONF_JOURNAL_DAYS: Final = "journal_days"
 CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 CONF_BACKUP_INTERVAL_DAYS: Final = "backup_interval_days"  # 0: never
@@ -57,3 +60,10 @@ SIGNAL_CHANGE: Final = f"{DOMAIN}_change_{{}}"
 SIGNAL_PLAYBACK: Final = f"{DOMAIN}_playback_{{}}"
 SIGNAL_REPORT: Final = f"{DOMAIN}_report_{{}}"
 SIGNAL_WEBHOOK: Final = f"{DOMAIN}_webhook_{{}}"  # with a server entry's id instead
+
+# Events on the bus.
+EVENT_SYNC_HELD: Final = f"{DOMAIN}_sync_held"
+EVENT_SYNC_FINISHED: Final = f"{DOMAIN}_sync_finished"
+EVENT_SYNC_APPROVED: Final = f"{DOMAIN}_sync_approved"
+EVENT_SYNC_DISCARDED: Final = f"{DOMAIN}_sync_discarded"
+EVENT_SYNC_UNDONE: Final = f"{DOMAIN}_sync_undone"

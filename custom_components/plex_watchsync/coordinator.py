@@ -141,6 +141,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._set(self.data.status, self.data.last_sync)
 
     def _set(self, status: Status, last_sync: datetime | None) -> None:
+        if status in {Status.IDLE, Status.HELD}:
+            status = Status.HELD if self.hub.is_held(self.config_entry) else Status.IDLE
         data = ServerData(status, last_sync, self.hub.numbers(self.config_entry), self._is_connected())
         if data != self.data:
             self.data = data

@@ -24,6 +24,8 @@ from .const import (
     CONF_ACCOUNT,
     CONF_BACKUP_INTERVAL_DAYS,
     CONF_BACKUP_KEEP,
+    CONF_BREAKER_ITEMS,
+    CONF_BREAKER_PERCENT,
     CONF_DIRECTION,
     CONF_FULL_INTERVAL,
     CONF_IMPORT_INTERVAL,
@@ -39,6 +41,7 @@ from .const import (
     CONF_SERVER,
     CONF_SYNC_POSITION,
     CONF_SYNC_RATINGS,
+    CONF_VANISHED_PERCENT,
     CONF_VIEWER,
     CONF_WEBHOOK_ENABLED,
     CONF_WEBHOOK_EVENTS,
@@ -182,6 +185,9 @@ def options_of_household(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_POSITION_TOLERANCE_SECONDS, default=kept.get(CONF_POSITION_TOLERANCE_SECONDS, usual.position_tolerance_seconds)): _number(
                 5, 300, "s"
             ),
+            probatio.Required(CONF_BREAKER_ITEMS, default=kept.get(CONF_BREAKER_ITEMS, usual.limits.breaker_items)): _number(1, 1000, None),
+            probatio.Required(CONF_BREAKER_PERCENT, default=kept.get(CONF_BREAKER_PERCENT, usual.limits.breaker_percent)): _number(0, 100, "%"),
+            probatio.Required(CONF_VANISHED_PERCENT, default=kept.get(CONF_VANISHED_PERCENT, usual.limits.vanished_percent)): _number(1, 100, "%"),
             probatio.Required(CONF_JOURNAL_DAYS, default=kept.get(CONF_JOURNAL_DAYS, DEFAULT_JOURNAL_DAYS)): _number(1, 365, "d"),
             probatio.Required(CONF_JOURNAL_ENTRIES, default=kept.get(CONF_JOURNAL_ENTRIES, DEFAULT_JOURNAL_ENTRIES)): _number(100, 200_000, None),
             probatio.Required(CONF_BACKUP_INTERVAL_DAYS, default=kept.get(CONF_BACKUP_INTERVAL_DAYS, 0)): _number(0, 365, "d"),

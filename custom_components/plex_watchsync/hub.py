@@ -13,8 +13,11 @@ from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, cal
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.ulid import ulid_now
 
 from .const import (
+    CONF_BREAKER_ITEMS,
+    CONF_BREAKER_PERCENT,
     CONF_DIRECTION,
     CONF_INITIAL_SYNC,
     CONF_JOURNAL_DAYS,
@@ -25,10 +28,13 @@ from .const import (
     CONF_POSITION_TOLERANCE_SECONDS,
     CONF_SYNC_POSITION,
     CONF_SYNC_RATINGS,
+    CONF_VANISHED_PERCENT,
     CONF_VIEWER,
     DEFAULT_JOURNAL_DAYS,
     DEFAULT_JOURNAL_ENTRIES,
     DOMAIN,
+    EVENT_SYNC_APPROVED,
+    EVENT_SYNC_DISCARDED,
     SIGNAL_CHANGE,
     SIGNAL_REPORT,
 )
@@ -38,10 +44,11 @@ from .engine.journal import Journal
 from .engine.report import Change, Report
 from .engine.run import Account, Run
 from .engine.viewer import Agree, ViewerSync
+from .held import announce, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
 from .ports import Hint
 from .store import StoredDocuments
-from .sync.policy import AccountPolicy, Direction, InitialSync, Policy
+from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy
 
 SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
 FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
@@ -93,6 +100,8 @@ class Hub:
         await self._forget(entry, {known: one.data[CONF_VIEWER] for known, one in accounts.items()})
         self.coordinators[entry.entry_id] = coordinator
         coordinator.refresh_numbers()
+        for viewer_id in {one.data[CONF_VIEWER] for one in accounts.values()}:
+            show_issues(self.hass, self.viewers[viewer_id])
 
     async def detach(self, entry: ConfigEntry) -> None:
         """Take a server's accounts out; what was agreed stays."""
@@ -116,6 +125,8 @@ class Hub:
         self._cancel(viewer_id)
         viewer = self.viewers.pop(viewer_id, None) or ViewerSync(viewer_id, self.documents, utcnow)
         await viewer.remove()
+        viewer.holds.held.clear()
+        show_issues(self.hass, viewer)
 
     async def preview(self, viewer_id: str | None, account: Account) -> Report:
         """Plan the first sync of an account that is not there yet; `viewer_id` None for a viewer that is not there yet either."""
@@ -136,6 +147,7 @@ class Hub:
         report = await viewer.run(run, agree)
         if not run.dry_run:
             self._show(viewer, report)
+            announce(self.hass, viewer, run, report)
         return report
 
     async def pause(self) -> None:
@@ -157,6 +169,22 @@ class Hub:
             self._resume()
             self._resume = None
         self.documents.release()
+
+    async def decide(self, viewer_id: str, run_id: str, *, approve: bool) -> list[Report]:
+        """Approve or discard what is held of a run (G2)."""
+        viewer = self.viewers[viewer_id]
+        holds, named = viewer.holds.of(run_id), ulid_now()
+        facts = [described(self.hass, viewer, hold) for hold in holds]
+        reports = await viewer.approve(holds, named) if approve else [await viewer.discard(holds, named)]
+        for report in reports:
+            self._show(viewer, report)
+        for one in facts:
+            self.hass.bus.async_fire(EVENT_SYNC_APPROVED if approve else EVENT_SYNC_DISCARDED, one)
+        return reports
+
+    def is_held(self, entry: ConfigEntry) -> bool:
+        """Whether anything of a server is held."""
+        return any(viewer.holds.has_any(account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries)
 
     def numbers(self, entry: ConfigEntry) -> Numbers:
         """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""
@@ -235,6 +263,7 @@ class Hub:
                 coordinator.take(report)
             else:
                 coordinator.refresh_numbers()
+        show_issues(self.hass, viewer)
         async_dispatcher_send(self.hass, SIGNAL_REPORT.format(viewer.viewer), report)
         self._cancel(viewer.viewer)
         due = viewer.next_retry or utcnow() + FLUSH_AFTER
@@ -302,6 +331,11 @@ class Hub:
             position_min_seconds=int(options.get(CONF_POSITION_MIN_SECONDS, usual.position_min_seconds)),
             position_max_percent=int(options.get(CONF_POSITION_MAX_PERCENT, usual.position_max_percent)),
             position_tolerance_seconds=int(options.get(CONF_POSITION_TOLERANCE_SECONDS, usual.position_tolerance_seconds)),
+            limits=Limits(
+                breaker_items=int(options.get(CONF_BREAKER_ITEMS, usual.limits.breaker_items)),
+                breaker_percent=int(options.get(CONF_BREAKER_PERCENT, usual.limits.breaker_percent)),
+                vanished_percent=int(options.get(CONF_VANISHED_PERCENT, usual.limits.vanished_percent)),
+            ),
         )
 
 

@@ -25,7 +25,7 @@ class Action:
 
     name: str
     handler: Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
-    schema: probatio.Schema
+    schema: probatio.Schema | probatio.All[Any]
     response: SupportsResponse = SupportsResponse.OPTIONAL
     admin: bool = False
 

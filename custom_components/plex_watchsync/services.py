@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, call
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
-from . import services_backup, services_explain, services_journal, services_media, services_webhook
+from . import services_backup, services_explain, services_guards, services_journal, services_media, services_webhook
 from .const import CONF_LIBRARIES, CONF_VIEWER
 from .coordinator import ServerCoordinator
 from .engine.run import Run, RunKind
@@ -50,6 +50,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     register(hass, ACTIONS)
     register(hass, services_backup.ACTIONS)
     register(hass, services_explain.ACTIONS)
+    register(hass, services_guards.ACTIONS)
     register(hass, services_journal.ACTIONS)
     register(hass, services_media.ACTIONS)
     register(hass, services_webhook.ACTIONS)

@@ -72,5 +72,10 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> Guard:
 
 
 def _section(flow: Any) -> str:
-    names = {"OptionsFlow": "options", "AccountFlow": "config_subentries.account", "ViewerFlow": "config_subentries.viewer"}
+    names = {
+        "HeldRunFlow": "issues.held_run.fix_flow",
+        "OptionsFlow": "options",
+        "AccountFlow": "config_subentries.account",
+        "ViewerFlow": "config_subentries.viewer",
+    }
     return next((section for name, section in names.items() if flow.__class__.__name__.endswith(name)), "config")

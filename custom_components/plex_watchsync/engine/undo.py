@@ -1,0 +1,58 @@
+"""Undo what a run, or one change of it, did: a new act that says what was so before, dated now (G5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ..sync.item import Item
+from ..sync.merge import Claims, Rating, Spot, View
+from ..sync.model import WatchState
+from .acts import adopt
+from .cycle import Cycle
+from .journal import Note
+from .pace import paced
+
+
+@dataclass(slots=True)
+class Undoing:
+    """Undoes journalled changes, newest first; only what still is as they left it, the rest is `left` with the reason why."""
+
+    notes: Sequence[Note]
+    undone: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+    async def __call__(self, cycle: Cycle) -> frozenset[str]:
+        """Agree on what was so before; no account was read for it."""
+        by_item: dict[str, list[Note]] = {}
+        for note in self.notes:
+            by_item.setdefault(note.item_id, []).append(note)
+        async for item_id, notes in paced(by_item.items()):
+            item, newest, oldest = cycle.baseline.get(item_id), notes[0], notes[-1]
+            if reason := self._reason_to_leave(cycle, item, newest, oldest):
+                self.left.append((newest.item, reason))
+            elif item is not None:
+                change = ", ".join(note.change_id for note in notes)
+                adopt(cycle, item, before(item.claims, oldest.before or WatchState(), cycle.clock()), f"undo of {change}")
+                self.undone += 1
+        return frozenset()
+
+    def _reason_to_leave(self, cycle: Cycle, item: Item | None, newest: Note, oldest: Note) -> str:
+        if item is None or item.claims.state != newest.after:
+            return "it was changed since"
+        if cycle.baseline.is_left_alone(item):
+            return "it is left alone"
+        if "first" in oldest.more:  # to undo it would take the record away from whoever had it first
+            return "it was so before it was known here"
+        return ""
+
+
+def before(claims: Claims, state: WatchState, now: datetime) -> Claims:
+    """Return claims that amount to an earlier state, as far as it differs, from now on."""
+    old = claims.state
+    view = (state.played, state.last_played, state.play_count) if state.played else (False, None, 0)
+    known = (old.played, old.last_played, old.play_count) if old.played else (False, None, 0)
+    if view != known:
+        claims = replace(claims, view=View(now, *view))
+    if state.position != old.position:
+        claims = replace(claims, spot=Spot(now, state.position))
+    return replace(claims, rating=Rating(now, state.rating)) if state.rating != old.rating else claims

@@ -1,0 +1,96 @@
+"""Actions that decide on what is held (G2), and that undo (G5)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import probatio
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util.ulid import ulid_now
+
+from .const import CONF_VIEWER, EVENT_SYNC_UNDONE
+from .engine.journal import NoteKind, Query
+from .engine.report import Report
+from .engine.run import Run
+from .engine.undo import Undoing
+from .engine.viewer import ViewerSync
+from .held import described, viewer_name
+from .hub import HUB
+from .service_answers import answer
+from .service_targets import Action, refused, viewers_of
+
+ATTR_RUN_ID, ATTR_CHANGE_ID = "run_id", "change_id"
+MOST_UNDONE = 100_000
+
+_WHO = {probatio.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, probatio.Optional(CONF_VIEWER): cv.string}
+HELD_SCHEMA = probatio.Schema({**_WHO, probatio.Optional(ATTR_RUN_ID): cv.string})
+UNDO_SCHEMA = probatio.All(
+    probatio.Schema({**_WHO, probatio.Optional(ATTR_RUN_ID): cv.string, probatio.Optional(ATTR_CHANGE_ID): cv.string}),
+    cv.has_at_least_one_key(ATTR_RUN_ID, ATTR_CHANGE_ID),
+)
+
+
+async def _approve(call: ServiceCall) -> ServiceResponse:
+    return await _decide(call, approve=True)
+
+
+async def _discard(call: ServiceCall) -> ServiceResponse:
+    return await _decide(call, approve=False)
+
+
+async def _decide(call: ServiceCall, *, approve: bool) -> ServiceResponse:
+    """Approve or discard a held run, the only one if none is named."""
+    hub = call.hass.data[HUB]
+    viewers = viewers_of(hub, call)
+    run_id = call.data.get(ATTR_RUN_ID) or _only(viewers)
+    concerned = [viewer for viewer in viewers if viewer.holds.of(run_id)]
+    if not concerned:
+        raise refused("not_held", run_id=run_id)
+    held = [described(call.hass, viewer, hold) for viewer in concerned for hold in viewer.holds.of(run_id)]
+    reports = [report for viewer in concerned for report in await hub.decide(viewer.viewer, run_id, approve=approve)]
+    return {**_summed(call, reports), "held": held}
+
+
+def _only(viewers: Sequence[ViewerSync]) -> str:
+    """Return the one run that is held."""
+    runs = {hold.run_id for viewer in viewers for hold in viewer.holds.held}
+    if not runs:
+        raise refused("nothing_held")
+    if len(runs) > 1:
+        raise refused("which_run", runs=", ".join(sorted(runs)))
+    return runs.pop()
+
+
+async def _undo(call: ServiceCall) -> ServiceResponse:
+    """Undo a run or one change, for everybody whom it concerned."""
+    hub, run_id, change_id = call.hass.data[HUB], call.data.get(ATTR_RUN_ID), call.data.get(ATTR_CHANGE_ID)
+    reports: list[Report] = []
+    left: list[tuple[str, str]] = []
+    undone = 0
+    for viewer in viewers_of(hub, call):
+        query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
+        page = await hub.journal.find(query, MOST_UNDONE)
+        if page.notes:
+            undoing = Undoing([note for _, note in page.notes])
+            reports.append(await hub.sync_viewer(viewer, Run(explicit=True, run_id=ulid_now()), undoing))
+            undone, left = undone + undoing.undone, [*left, *undoing.left]
+            facts = {"run_id": run_id, "change_id": change_id, "viewer": viewer_name(call.hass, viewer.viewer), "undone": undoing.undone}
+            call.hass.bus.async_fire(EVENT_SYNC_UNDONE, facts)
+    if not reports:
+        raise refused("nothing_to_undo", run=change_id or run_id or "")
+    return {**_summed(call, reports), "undone": undone, "left": [{"media": media, "reason": reason} for media, reason in left]}
+
+
+def _summed(call: ServiceCall, reports: Sequence[Report]) -> dict[str, Any]:
+    """Answer as the sync actions do."""
+    run_id = reports[0].run_id if reports else ""
+    return answer(call.hass, Run(explicit=True, run_id=run_id), reports) or {}
+
+
+ACTIONS = (
+    Action("approve_held", _approve, HELD_SCHEMA),
+    Action("discard_held", _discard, HELD_SCHEMA),
+    Action("undo", _undo, UNDO_SCHEMA),
+)

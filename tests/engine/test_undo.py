@@ -1,0 +1,95 @@
+"""G5: a run or one change of it is undone by a new act, where nobody changed it since."""
+
+from custom_components.plex_watchsync.engine.journal import NoteKind, Query
+from custom_components.plex_watchsync.engine.run import Run
+from custom_components.plex_watchsync.engine.undo import Undoing
+from custom_components.plex_watchsync.sync.model import WatchState
+
+from .conftest import House
+from .fakes import START
+
+
+async def undo(house: House, *, run_id: str | None = None, change_id: str | None = None) -> Undoing:
+    """Undo what the journal says of a run or a change, a minute later."""
+    house.clock.pass_by(minutes=1)
+    page = await house.viewer.journal.find(Query(kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id), 500)
+    undoing = Undoing([note for _, note in page.notes])
+    await house.viewer.run(Run(explicit=True, run_id="undo"), undoing)
+    return undoing
+
+
+async def test_a_run_is_undone_everywhere(house: House) -> None:
+    """Whoever had it first, too: the act itself is taken back."""
+    house.servers["plex"].watch("tt1")
+    house.servers["emby"].stop_at("tt2", 900)
+    report = await house.sync()
+    undoing = await undo(house, run_id=report.run_id)
+    assert (undoing.undone, undoing.left) == (2, [])
+    assert not any(house.played("tt1").values())
+    assert [server.records["tt2"].position for server in house.servers.values()] == [0, 0, 0]
+    house.writes()
+    await house.sync()
+    assert not any(house.writes().values())
+
+
+async def test_an_unwatch_gets_its_date_back(house: House) -> None:
+    house.servers["emby"].watch("tt1")
+    await house.sync()
+    last = house.servers["jellyfin"].records["tt1"].last_played
+    house.servers["jellyfin"].unwatch("tt1")
+    report = await house.sync()
+    assert not any(house.played("tt1").values())
+    await undo(house, run_id=report.run_id)
+    assert all(house.played("tt1").values())
+    assert house.servers["jellyfin"].records["tt1"].last_played == last
+
+
+async def test_one_change_of_a_run(house: House) -> None:
+    house.servers["plex"].watch("tt1")
+    house.servers["plex"].watch("tt2")
+    report = await house.sync()
+    first = next(change for change in report.changes if change.item_id.endswith("tt1"))
+    await undo(house, change_id=first.change_id)
+    assert not any(house.played("tt1").values())
+    assert all(house.played("tt2").values())
+
+
+async def test_what_changed_since_is_left(house: House) -> None:
+    """And so is what is ambiguous or gone; each with its reason."""
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    house.servers["emby"].stop_at("tt1", 1200)
+    await house.sync()
+    undoing = await undo(house, run_id=report.run_id)
+    assert (undoing.undone, undoing.left) == (0, [("tt1", "it was changed since")])
+    assert all(house.played("tt1").values())
+
+
+async def test_an_undo_is_undone(house: House) -> None:
+    """It is journalled as any other act."""
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    await undo(house, run_id=report.run_id)
+    await undo(house, run_id="undo")
+    assert all(house.played("tt1").values())
+
+
+async def test_a_first_merge_takes_nothing_from_whoever_had_it() -> None:
+    """G1: what a server had before it was known here is not taken away from it."""
+    house = House()
+    house.servers["plex"].stock("tt1", state=WatchState(played=True, play_count=1, last_played=START))
+    report = await house.sync()
+    undoing = await undo(house, run_id=report.run_id)
+    assert undoing.left == [("tt1", "it was so before it was known here")]
+    assert all(house.played("tt1").values())
+
+
+async def test_an_ambiguous_title_is_left(house: House) -> None:
+    """I3: it is left alone here too."""
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    house.servers["emby"].stock("other", "movie/imdb/tt1", "movie/tmdb/5")
+    house.servers["emby"].stock("tt1", "movie/imdb/tt1", "movie/tmdb/6", state=house.servers["emby"].records["tt1"])
+    await house.sync()
+    undoing = await undo(house, run_id=report.run_id)
+    assert undoing.left == [("tt1", "it is left alone")]

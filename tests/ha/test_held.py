@@ -1,0 +1,201 @@
+"""G2 and G5 as people meet them: the held run, its issue, its events, its actions; undo."""
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from custom_components.plex_watchsync.const import (
+    DOMAIN,
+    EVENT_SYNC_APPROVED,
+    EVENT_SYNC_DISCARDED,
+    EVENT_SYNC_FINISHED,
+    EVENT_SYNC_HELD,
+    EVENT_SYNC_UNDONE,
+)
+from simulators.base import Act
+
+from .conftest import FILM, TITLES, House
+from .translations import ENGLISH
+
+
+@pytest.fixture
+async def entries(house: House) -> dict[str, ConfigEntry]:
+    """Add all servers with everything watched, and let two unwatches be too many."""
+    for title in TITLES:
+        house.places["plex"].simulator.stock("anna", title.key, played=True, count=1)
+    entries = await house.add_all()
+    household = next(entry for entry in house.hass.config_entries.async_entries(DOMAIN) if entry.title == "Household")
+    house.hass.config_entries.async_update_entry(household, options={"breaker_items": 1, "breaker_percent": 5, "vanished_percent": 20})
+    await house.settle()
+    return entries
+
+
+async def held(house: House, entries: dict[str, ConfigEntry]) -> str:
+    """Have three titles marked unwatched at once; return the run."""
+    for title in TITLES[:3]:
+        await house.places["emby"].act(Act.MARK_UNWATCHED, title)
+    answer = await house.call("sync", config_entry_id=entries["emby"].entry_id)
+    assert answer["servers"]["Cellar"]["held"] == 3
+    run_id: str = answer["run_id"]
+    return run_id
+
+
+def unwatched(house: House) -> list[int]:
+    """Count what each server shows as unwatched."""
+    return [sum(not place.shown(title).played for title in TITLES) for place in house.places.values()]
+
+
+def issues(house: House) -> list[ir.IssueEntry]:
+    """Return the issues of held runs."""
+    return [issue for (domain, _), issue in ir.async_get(house.hass).issues.items() if domain == DOMAIN and issue.translation_key == "held_run"]
+
+
+async def test_it_is_shown(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """Status, event and issue, after a reload too."""
+    told, finished = (async_capture_events(house.hass, event) for event in (EVENT_SYNC_HELD, EVENT_SYNC_FINISHED))
+    run_id = await held(house, entries)
+    assert unwatched(house) == [0, 0, 3]
+    assert house.state("sensor.cellar_status") == "held"
+    assert house.state("sensor.study_status") == "idle"
+    (event,) = told
+    assert event.data | {"time": ""} == {
+        "run_id": run_id,
+        "viewer": "anna",
+        "server": "Cellar",
+        "reason": "unwatches",
+        "items": 3,
+        "titles": sorted(str(item) for item in event.data["titles"]),
+        "time": "",
+    }
+    assert len(event.data["titles"]) == 3
+    assert finished[-1].data["run_id"] == run_id
+    assert finished[-1].data["servers"]["Cellar"]["held"] == 3
+    (issue,) = issues(house)
+    assert issue.is_fixable
+    assert FILM.key in str(issue.translation_placeholders)
+    texts = str(ENGLISH["issues"]["held_run"])
+    assert issue.translation_placeholders is not None
+    assert all(f"{{{name}}}" in texts for name in issue.translation_placeholders)
+    await house.hass.config_entries.async_reload(entries["emby"].entry_id)
+    await house.settle()
+    assert house.state("sensor.cellar_status") == "held"
+    assert issues(house)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_approve(house: House, entries: dict[str, ConfigEntry], named: bool) -> None:
+    told = async_capture_events(house.hass, EVENT_SYNC_APPROVED)
+    run_id = await held(house, entries)
+    answer = await house.call("approve_held", **({"run_id": run_id} if named else {}))
+    await house.settle()
+    assert unwatched(house) == [3, 3, 3]
+    assert [one["run_id"] for one in answer["held"]] == [run_id]
+    assert answer["servers"]["Study"]["written"] == 3
+    assert told[0].data["run_id"] == run_id
+    assert not issues(house)
+    assert house.state("sensor.cellar_status") == "idle"
+
+
+async def test_discard(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """R3: the held server gets back what was agreed."""
+    told = async_capture_events(house.hass, EVENT_SYNC_DISCARDED)
+    run_id = await held(house, entries)
+    await house.call("discard_held", run_id=run_id, viewer="anna")
+    await house.settle()
+    assert unwatched(house) == [0, 0, 0]
+    assert len(told) == 1
+    assert not issues(house)
+
+
+async def test_what_cannot_be_decided_is_said(house: House, entries: dict[str, ConfigEntry]) -> None:
+    with pytest.raises(ServiceValidationError, match="Nothing is held"):
+        await house.call("approve_held")
+    with pytest.raises(ServiceValidationError, match="of the run nonsense"):
+        await house.call("discard_held", run_id="nonsense")
+    await held(house, entries)
+    for title in TITLES[3:6]:
+        await house.places["jellyfin"].act(Act.MARK_UNWATCHED, title)
+    await house.call("sync", config_entry_id=entries["jellyfin"].entry_id)
+    assert len(issues(house)) == 2
+    with pytest.raises(ServiceValidationError, match="More than one run is held"):
+        await house.call("approve_held")
+
+
+async def step(client: Any, address: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Go one step in a repair's flow."""
+    answer = await client.post(address, json=content)
+    assert answer.status == HTTPStatus.OK
+    result: dict[str, Any] = await answer.json()
+    return result
+
+
+@pytest.mark.parametrize(("choice", "left"), [("approve", [3, 3, 3]), ("discard", [0, 0, 0])])
+async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator, choice: str, left: list[int]) -> None:
+    """The issue's own flow does the same."""
+    assert await async_setup_component(house.hass, "repairs", {})
+    client = await hass_client()
+    await held(house, entries)
+    (issue,) = issues(house)
+    shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
+    assert (shown["type"], shown["menu_options"]) == ("menu", ["approve", "discard"])
+    address = f"/api/repairs/issues/fix/{shown['flow_id']}"
+    if choice == "approve":
+        house.places["emby"].simulator.faults.offline = True
+        again = await step(client, address, {"next_step_id": "discard"})
+        assert (again["type"], again["reason"]) == ("abort", "cannot_connect")
+        house.places["emby"].simulator.faults.offline = False
+        shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
+        address = f"/api/repairs/issues/fix/{shown['flow_id']}"
+    done = await step(client, address, {"next_step_id": choice})
+    assert done["type"] == "create_entry"
+    await house.settle()
+    assert unwatched(house) == left
+    assert not issues(house)
+
+
+async def test_a_repair_that_is_late(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator) -> None:
+    """What was decided elsewhere meanwhile is not decided twice."""
+    assert await async_setup_component(house.hass, "repairs", {})
+    client = await hass_client()
+    await held(house, entries)
+    (issue,) = issues(house)
+    next(iter(house.hass.data[DOMAIN].viewers.values())).holds.held.clear()
+    late = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
+    assert (late["type"], late["reason"]) == ("abort", "not_held")
+
+
+async def test_undo(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """A run, and a single change."""
+    told = async_capture_events(house.hass, EVENT_SYNC_UNDONE)
+    await house.places["plex"].act(Act.MARK_UNWATCHED)
+    answer = await house.call("sync", config_entry_id=entries["plex"].entry_id)
+    assert unwatched(house) == [1, 1, 1]
+    undone = await house.call("undo", run_id=answer["run_id"])
+    assert (undone["undone"], undone["left"]) == (1, [])
+    assert unwatched(house) == [0, 0, 0]
+    assert told[0].data["undone"] == 1
+    (change,) = (await house.call("get_journal", kind="change", run_id=undone["run_id"]))["entries"]
+    assert change["reason"].startswith("undo of ")
+    await house.call("undo", change_id=change["change_id"])
+    assert unwatched(house) == [1, 1, 1]
+    late = await house.call("undo", run_id=answer["run_id"])
+    assert late["undone"] == 1
+    assert [one["reason"] for one in (await house.call("undo", run_id=answer["run_id"]))["left"]] == ["it was changed since"]
+    with pytest.raises(ServiceValidationError, match="knows no change of nonsense"):
+        await house.call("undo", run_id="nonsense")
+
+
+async def test_removal_takes_the_issue_along(house: House, entries: dict[str, ConfigEntry]) -> None:
+    await held(house, entries)
+    for entry in house.hass.config_entries.async_entries(DOMAIN):
+        await house.hass.config_entries.async_remove(entry.entry_id)
+    assert not issues(house)
