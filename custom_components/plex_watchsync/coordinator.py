@@ -112,7 +112,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     @override
     async def _async_update_data(self) -> ServerData:
         """Import what changed on the server, and write what follows from it everywhere."""
-        await self.hub.sync(Run(accounts=self.accounts))
+        await self.hub.sync(Run(accounts=self.accounts, recent=True))
         if self.problem is not None:
             if isinstance(self.problem, ServerUnavailable):
                 await async_follow(self.hass, self.config_entry)

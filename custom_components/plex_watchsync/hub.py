@@ -247,7 +247,7 @@ class Hub:
     async def _catch_up(self, viewer_id: str, behind: set[str]) -> None:
         viewer = self.viewers.get(viewer_id)
         if viewer and (accounts := behind & viewer.accounts.keys()):
-            await self.sync_viewer(viewer, Run(accounts=frozenset(accounts)))
+            await self.sync_viewer(viewer, Run(accounts=frozenset(accounts), recent=True))
 
     async def _retry(self, viewer_id: str, _now: datetime) -> None:
         """Try the writes again whose time has come, and put on disk what was acknowledged."""

@@ -71,6 +71,17 @@ class WatchServer(Protocol):
         It ends without an error only when every page came and the count fits the total (R2).
         """
 
+    def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield page by page all that the user has watched or begun in these libraries, and what was added since then.
+
+        Rows may come twice, and a server that ignores a filter sends too many: each row is true by itself (I7). It ends without an error only when every
+        page came: what did not come is most likely neither watched nor begun, which a read by id is to confirm (R5).
+        """
+
+    @property
+    def slow_pages(self) -> bool:
+        """Whether its last listing took so long as only a server takes whose database wants to be optimised (server-apis §3.2)."""
+
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         """Read items anew by id, by the same kind of read as the listing (W7); unknown ids are left out."""
 

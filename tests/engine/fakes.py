@@ -91,11 +91,15 @@ class ModelServer(WatchServer):
     fail_reads: bool = False
     writes: list[tuple[str, WatchState]] = field(default_factory=list)
     reads: list[tuple[str, ...]] = field(default_factory=list)
+    listings: list[str] = field(default_factory=list)
+    added: dict[str, datetime] = field(default_factory=dict)
+    ignores_filters: bool = False
 
     def stock(self, item_id: str, *keys: str, state: WatchState | None = None) -> None:
         """Put a film on the shelf; without keys it is `movie/imdb/<item id>`."""
         self.parts[item_id] = (Part(Media(MediaKind.MOVIE, item_id), frozenset(keys or {f"movie/imdb/{item_id}"})),)
         self.records[item_id] = state or WatchState()
+        self.added[item_id] = self.clock()
 
     @property
     @override
@@ -117,10 +121,27 @@ class ModelServer(WatchServer):
     @override
     async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
         self._answer()
+        self.listings.append("whole")
         for item_id in list(self.records) if LIBRARY in libraries else ():
             yield (self._observation(item_id),)
             if self.cut:
                 raise ServerUnavailable("the listing broke off")
+
+    @property
+    @override
+    def slow_pages(self) -> bool:
+        return False
+
+    @override
+    async def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
+        """Know when each title came, and send what was watched or begun."""
+        self._answer()
+        self.listings.append("recent")
+        for item_id, record in list(self.records.items()) if LIBRARY in libraries else ():
+            if record.played or record.position or self.added.get(item_id, START) >= since or self.ignores_filters:
+                yield (self._observation(item_id),)
+                if self.cut:
+                    raise ServerUnavailable("the listing broke off")
 
     @override
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:

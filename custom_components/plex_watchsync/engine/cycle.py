@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..ports import Hint, ServerError
 from ..sync.baseline import Baseline
@@ -24,14 +24,15 @@ from .run import Account, Run, RunKind
 from .unmatched import Unnamed
 
 LISTINGS_UNTIL_FORGOTTEN = 2  # G4
+MARGIN = timedelta(minutes=10)  # what was added while the last read went on is read again
 
 
 @dataclass(slots=True)
 class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
-    `sent` tells what may show at a replica because it was written and not read back; `read` are the replicas that were read since,
-    `held` those whose unwatch nothing follows from (G2).
+    `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
+    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2).
     """
 
     viewer: str
@@ -43,6 +44,7 @@ class Cycle:
     journal: Journal
     report: Report
     holds: Holds
+    read_at: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     sent: Callable[[ReplicaId], tuple[WatchState, ...]] = lambda _replica_id: ()
     read: set[ReplicaId] = field(default_factory=set)
     held: set[ReplicaId] = field(default_factory=set)
@@ -50,7 +52,7 @@ class Cycle:
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
     async def agree(self) -> frozenset[str]:
-        """Read the accounts and agree on what they say; return the accounts whose libraries were read whole."""
+        """Read the accounts and agree on what they say; return the accounts of which all is known that there is to know."""
         chosen = [known for known in self.accounts if self.run.accounts is None or known in self.run.accounts]
         self.report.take_part(chosen)
         readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
@@ -60,7 +62,8 @@ class Cycle:
             await self._look_for_missing(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
-        return frozenset(reading.account for reading in readings if reading.listed and self.run.libraries is None)
+        whole = self.run.lists and self.run.libraries is None
+        return frozenset(reading.account for reading in readings if whole)
 
     async def conclude(self, readings: Iterable[Reading]) -> frozenset[ReplicaId]:
         """Reconcile readings, and once more what only a second read can tell (R5); return of which replicas that was not sure at once, or is held."""
@@ -109,7 +112,19 @@ class Cycle:
         if hints:
             self._note_hints(hints)
             return await reader.look(hints)
-        return await reader.list(self.run.libraries) if self.run.lists else None
+        return await self._read_libraries(reader) if self.run.lists else None
+
+    async def _read_libraries(self, reader: Reader) -> Reading:
+        """Read what may have changed, or everything where that is asked for or nothing else would do."""
+        at, whole = self.clock(), reader.account.libraries
+        since, known = self.read_at.get(reader.account_id, (at, frozenset[str]()))
+        if self.run.recent and whole <= known:
+            reading = await reader.recent(self.run.libraries, since - MARGIN)
+        else:
+            reading = await reader.list(self.run.libraries)
+        if self.run.libraries is None and self.run.kind is not RunKind.EXPORT and not self.run.metadata_only:
+            self.read_at[reader.account_id] = (at, whole)
+        return reading
 
     def _note_hints(self, hints: Iterable[Hint]) -> None:
         for hint in hints:

@@ -16,6 +16,9 @@ from .pace import paced
 from .run import Account
 from .unmatched import Nameless, Unnamed
 
+FEW_GONE = 50
+PERCENT_GONE = 5
+
 
 @dataclass(slots=True)
 class Reading:
@@ -48,6 +51,30 @@ class Reader:
             async for observation in paced(page):
                 self._take(reading, observation, at, playing)
         return reading
+
+    async def recent(self, libraries: frozenset[str] | None, since: datetime) -> Reading:
+        """Read what may have changed since: what is watched or begun, what was added, and by id what was watched or begun and did not come (R5).
+
+        If that is too much to be people's doing, the libraries are read whole instead. Nothing is concluded from what is missing: that takes a
+        listing (G4).
+        """
+        chosen = self.account.libraries if libraries is None else self.account.libraries & libraries
+        reading = Reading(self.account_id)
+        at, playing = self.clock(), await self.account.server.playing()
+        async for page in self.account.server.list_recent(chosen, since):
+            async for observation in paced(page):
+                self._take(reading, observation, at, playing)
+        begun = self.baseline.begun(self.account_id)
+        gone = {item for item in begun - reading.seen if self._is_in(item, chosen)}
+        if len(gone) > max(FEW_GONE, len(begun) * PERCENT_GONE // 100):
+            return await self.list(libraries)
+        for observation in await self.account.server.read_items(sorted(gone)) if gone else ():
+            self._take(reading, observation, at, playing)
+        return reading
+
+    def _is_in(self, item: str, libraries: frozenset[str]) -> bool:
+        replica_id = ReplicaId(self.account_id, item)
+        return any(known.replicas[replica_id].library in libraries for known in self.baseline.of_replica(replica_id))
 
     async def look(self, hints: Collection[Hint]) -> Reading:
         """Read the items that somebody pointed at."""

@@ -30,7 +30,7 @@ class Run:
 
     `accounts`: which, None for all. `hints`: read just these items instead of whole libraries. `full`: an export compares every item instead of writing
     what is known to be owed. `metadata_only`: learn ids, conclude nothing. `ignore_date`: overwrite whatever the server says. `libraries`: these alone. `run_id`:
-    the run's name when others share it. `explicit`: a person asked for just this, so that no breaker holds it (G2).
+    the run's name when others share it. `recent`: of libraries that were read whole before, read only what may have changed since. `explicit`: a person asked for just this, so that no breaker holds it (G2).
     """
 
     kind: RunKind = RunKind.SYNC
@@ -38,6 +38,7 @@ class Run:
     hints: tuple[Hint, ...] = ()
     dry_run: bool = False
     full: bool = False
+    recent: bool = False
     metadata_only: bool = False
     ignore_date: bool = False
     libraries: frozenset[str] | None = None

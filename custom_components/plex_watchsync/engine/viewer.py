@@ -57,6 +57,7 @@ class ViewerSync:
     _shards: Shards = field(init=False)
     _in_use: frozenset[int] = frozenset()
     _synced: set[str] = field(default_factory=set)
+    _read_at: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -127,6 +128,7 @@ class ViewerSync:
             self.accounts.pop(account_id, None)
             self.unmatched.pop(account_id, None)
             self._synced.discard(account_id)
+            self._read_at.pop(account_id, None)
             self.outbox.forget(account_id)
             self.holds.forget(account_id)
             for replica_id in self.baseline.of_account(account_id):
@@ -199,8 +201,9 @@ class ViewerSync:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
         journal, holds = (Journal(), self.holds.copy()) if run.dry_run else (self.journal, self.holds)  # what did not happen is not kept
+        policy = replace(self.policy, accounts=taking_part)
         return Cycle(
-            self.viewer, run, dict(accounts), replace(self.policy, accounts=taking_part), baseline, self.clock, journal, report, holds, self.outbox.sent
+            self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent
         )
 
     async def _plan_only(self, cycle: Cycle) -> None:
@@ -211,6 +214,7 @@ class ViewerSync:
         self._tell(cycle.report.changes)
         await self._queue(cycle)
         self._synced |= set(listed)
+        self._read_at = cycle.read_at if cycle.run.kind is not RunKind.IMPORT else {}  # what an import agreed on is written by a whole sync
         for account, (libraries, now) in cycle.unmatched.items():
             self.unmatched[account] = self.unmatched.get(account, Unnamed()).renewed(libraries, now)
         await self._save()

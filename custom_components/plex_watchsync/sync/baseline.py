@@ -38,6 +38,7 @@ class Baseline:
         self._by_key: dict[str, tuple[str, ...]] = {}
         self._by_replica: dict[str, dict[str, tuple[str, ...]]] = {}  # by account and the server's item id
         self._settled: dict[str, dict[str, int]] = {}
+        self._begun: dict[str, dict[str, int]] = {}  # by account: the server's items that it shows as watched or begun, and of how many items each is a copy
         self._counts: dict[str, Counts] = {}
         self.changed: set[str] = set()
         self.looks: dict[ReplicaId, datetime] = {}
@@ -79,12 +80,17 @@ class Baseline:
         """Count an account's items."""
         return self._counts.get(account, Counts())
 
+    def begun(self, account: str) -> frozenset[str]:
+        """Return the server's items that an account showed as watched or begun when they were acknowledged."""
+        return frozenset(self._begun.get(account, ()))
+
     def copy(self) -> Baseline:
         """Return another baseline with the same items, to plan on."""
         twin = Baseline(self._ignored)
         twin._packed, twin._by_key = {**self._packed}, {**self._by_key}
         twin._by_replica = {account: {**replicas} for account, replicas in self._by_replica.items()}
         twin.looks = {**self.looks}
+        twin._begun = {account: {**begun} for account, begun in self._begun.items()}
         twin._counts = {account: replace(counts) for account, counts in self._counts.items()}
         return twin
 
@@ -187,6 +193,11 @@ class Baseline:
             counts = self._counts.setdefault(replica_id.account, Counts())
             counts.items += one
             counts.watched += one if replica.reading and replica.reading.played else 0
+            if replica.reading and (replica.reading.played or replica.reading.position):
+                begun = self._begun.setdefault(replica_id.account, {})
+                begun[replica_id.item] = begun.get(replica_id.item, 0) + one
+                if not begun[replica_id.item]:
+                    del begun[replica_id.item]
             counts.owed += one if item.is_owed(replica_id) and not ignored else 0
 
 

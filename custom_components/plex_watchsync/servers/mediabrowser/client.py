@@ -17,8 +17,10 @@ from ...ports import (
     Library,
     NotAMediaServer,
     OtherServerKind,
+    RateLimited,
     ServerIdentity,
     ServerKind,
+    ServerUnavailable,
     ServerUser,
     UnexpectedAnswer,
 )
@@ -53,6 +55,8 @@ _ROWS_PER_TURN = 250
 
 _SLOW_PAGE_SECONDS = 20
 _LARGEST_PAGE = 5000
+_SMALLEST_PAGE = 250
+_NEWEST = 100
 
 
 def headers(kind: ServerKind, device_id: str, token: str | None = None) -> dict[str, str]:
@@ -101,6 +105,8 @@ class MediaBrowserServer(ABC):
         self._shows: dict[str, frozenset[str]] = {}
         self._homes: dict[str, str] = {}
         self._runtimes: dict[str, int | None] = {}
+        self._largest_page = _LARGEST_PAGE
+        self.slow_pages = False
 
     @classmethod
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
@@ -152,14 +158,9 @@ class MediaBrowserServer(ABC):
         Raises Forbidden for a library that is gone or hidden: Jellyfin's own answer, 401, would look like a dead token.
         """
         user = await self._user()
-        visible = await self.libraries()
-        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
-            message = f"{len(hidden)} of the libraries cannot be seen"
-            raise Forbidden(message)
         taken: set[str] = set()  # one folder can be part of two libraries
-        for library in visible:
-            if library.library_id not in libraries:
-                continue
+        self.slow_pages = False
+        for library in await self._visible(libraries):
             if MediaKind.EPISODE in library.kinds:
                 await self._list_shows(user, library.library_id)
             for item_type, kind in KINDS.items():
@@ -169,6 +170,45 @@ class MediaBrowserServer(ABC):
                     new = [row for row in rows if row["Id"] not in taken]
                     taken.update(row["Id"] for row in new)
                     yield await self._observed(user, new, library.library_id)
+
+    async def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield what is played and what is begun, what was added since, and what else a kind of server tells of (server-apis §3.2, §3.3)."""
+        user = await self._user()
+        for library in await self._visible(libraries):
+            for item_type, kind in KINDS.items():
+                if kind not in library.kinds:
+                    continue
+                place = {"parentId": library.library_id, "includeItemTypes": item_type}
+                for query in self._recent(self._times().write(since)):
+                    async for rows in self._pages(user, {**place, **query}):
+                        yield await self._observed(user, rows, library.library_id)
+                async for rows in self._newest(user, place, since):
+                    yield await self._observed(user, rows, library.library_id)
+
+    def _recent(self, _since: datetime) -> tuple[Mapping[str, str], ...]:
+        """Return the queries for what may have changed; `_since` is by the server's clock."""
+        return ({"filters": "IsPlayed"}, {"filters": "IsResumable"})
+
+    async def _newest(self, user: str, place: Mapping[str, str], since: datetime) -> AsyncIterator[list[wire.Item]]:
+        """Yield what was added since then, newest first: no filter by time is the same on all versions."""
+        start, times = 0, self._times()
+        while True:
+            query = {**place, "sortBy": "DateCreated,SortName", "sortOrder": "Descending", "startIndex": str(start), "limit": str(_NEWEST)}
+            page = await self._items(user, query)
+            with understood("a page of the listing"):
+                rows = page["Items"]
+                new = [row for row in rows if (times.read(row.get("DateCreated")) or since) >= since]
+            yield new
+            if len(new) < _NEWEST:
+                return
+            start += len(rows)
+
+    async def _visible(self, libraries: Collection[str]) -> list[Library]:
+        visible = await self.libraries()
+        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
+            message = f"{len(hidden)} of the libraries cannot be seen"
+            raise Forbidden(message)
+        return [library for library in visible if library.library_id in libraries]
 
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         """Read items anew by the listing's route: single reads can be stale (W7, pitfall 38); what was not asked for is dropped (I7)."""
@@ -221,11 +261,18 @@ class MediaBrowserServer(ABC):
             yield page["Items"]
 
     async def _page(self, user: str, query: Mapping[str, str], start: int) -> wire.Page:
-        """Read one page; of a server whose every page is slow the next is larger (pitfall 50)."""
+        """Read one page; of a server whose every page is slow the next is larger (pitfall 50), after a failure smaller, and stays so."""
         began = self._clock()
-        page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
+        try:
+            page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
+        except RateLimited:
+            raise
+        except ServerUnavailable:
+            self.page_size = self._largest_page = max(self.page_size // 2, _SMALLEST_PAGE)
+            raise
         if (self._clock() - began).total_seconds() > _SLOW_PAGE_SECONDS:
-            self.page_size = max(self.page_size, min(2 * self.page_size, _LARGEST_PAGE))
+            self.slow_pages = True
+            self.page_size = max(self.page_size, min(2 * self.page_size, self._largest_page))
         return page
 
     async def _by_ids(self, user: str, ids: Iterable[str], **query: str) -> list[wire.Item]:

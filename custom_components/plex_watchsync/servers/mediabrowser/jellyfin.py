@@ -13,7 +13,7 @@ from .normalise import TICKS, is_administrator, is_disabled, server_user, unders
 
 _LISTING = {
     "recursive": "true",
-    "fields": "ProviderIds",
+    "fields": "ProviderIds,DateCreated",
     "enableUserData": "true",
     "enableImages": "false",
     "enableTotalRecordCount": "true",

@@ -22,6 +22,7 @@ class Item(TypedDict, total=False):
     Type: Required[str]
     Name: str
     ProductionYear: int | None
+    DateCreated: str
     RunTimeTicks: int | None
     ProviderIds: dict[str, str | None] | None
     SeriesId: str | None

@@ -1,10 +1,11 @@
 """The calls to a Plex Media Server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import batched
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession
@@ -102,19 +103,36 @@ class PlexServer:
 
     async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield films and episodes page by page; shows first, for episodes have no ids of their show (server-apis §3.1)."""
-        visible = await self.libraries()
-        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
-            message = f"{len(hidden)} of the libraries cannot be seen"
-            raise Forbidden(message)
-        for library in visible:
-            if library.library_id not in libraries:
-                continue
+        for library in await self._visible(libraries):
             shows = MediaKind.EPISODE in library.kinds
             if shows:
                 async for rows in self._pages(library.library_id, SHOWS):
                     self._learn_shows(rows)
             async for rows in self._pages(library.library_id, EPISODES if shows else MOVIES):
                 yield await self._observed(rows, library.library_id)
+
+    async def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
+        """Yield what the user ever opened, which has a date, and what was added since (server-apis §3.1)."""
+        added = f"{(since + self._http.skew).timestamp():.0f}"
+        for library in await self._visible(libraries):
+            shows = MediaKind.EPISODE in library.kinds
+            number, scope = (EPISODES, "episode.") if shows else (MOVIES, "")
+            for name, after in ((f"{scope}lastViewedAt>>", "1"), (f"{scope}addedAt>>", added)):
+                async for rows in self._pages(library.library_id, number, {name: after}):
+                    yield await self._observed(rows, library.library_id)
+
+    @property
+    def slow_pages(self) -> bool:
+        """Plex optimises its database by itself."""
+        return False
+
+    async def _visible(self, libraries: Collection[str]) -> list[Library]:
+        """Return these libraries; raises Forbidden when one of them is gone or hidden (R2)."""
+        visible = await self.libraries()
+        if hidden := frozenset(libraries) - {library.library_id for library in visible}:
+            message = f"{len(hidden)} of the libraries cannot be seen"
+            raise Forbidden(message)
+        return [library for library in visible if library.library_id in libraries]
 
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         """Read items anew by id; a show or season, which may be what was marked by hand, is read as its episodes."""
@@ -183,13 +201,13 @@ class PlexServer:
             container: wire.Container = answer["MediaContainer"]
             return container
 
-    async def _pages(self, library: str, number: str) -> AsyncIterator[list[wire.Row]]:
+    async def _pages(self, library: str, number: str, filters: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[list[wire.Row]]:
         """Yield the pages of a listing whose total stays the same, each row once; else raise UnexpectedAnswer (R2)."""
         seen: set[str] = set()
         total: int | None = None
         while total is None or len(seen) < total:
             page = {"X-Plex-Container-Start": str(len(seen)), "X-Plex-Container-Size": str(PAGE)}
-            query = {"type": number, "includeGuids": "1", "excludeElements": UNREAD, "sort": "addedAt:asc", **page}
+            query = {"type": number, "includeGuids": "1", "excludeElements": UNREAD, "sort": "addedAt:asc", **filters, **page}
             container = await self._container(f"/library/sections/{library}/all", **query)
             with understood("a page of the listing"):
                 rows = container.get("Metadata", [])
