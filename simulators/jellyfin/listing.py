@@ -35,7 +35,7 @@ def wanted(found: list[Item], record_of: Callable[[Item], Record], query: Mappin
     if version[:2] == (10, 11) and query.get("collapseBoxSetItems") == "true":
         found.sort(key=lambda item: item.kind != "Movie")  # as recorded; why is not known
     if query.get("sortBy", "").startswith("DateCreated"):
-        found.sort(key=lambda item: item.created)
+        found.sort(key=lambda item: item.created, reverse=query.get("sortOrder") == "Descending")
     by_date, old = query.get("sortBy", "").startswith("DatePlayed"), version < (10, 11)
     if (old and "sortBy" not in query) or (by_date and version < (12,)):
         found.sort(key=lambda item: item.item_id, reverse=old and by_date)

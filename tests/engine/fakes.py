@@ -94,6 +94,7 @@ class ModelServer(WatchServer):
     listings: list[str] = field(default_factory=list)
     added: dict[str, datetime] = field(default_factory=dict)
     ignores_filters: bool = False
+    hides: bool = False
 
     def stock(self, item_id: str, *keys: str, state: WatchState | None = None) -> None:
         """Put a film on the shelf; without keys it is `movie/imdb/<item id>`."""
@@ -138,7 +139,7 @@ class ModelServer(WatchServer):
         self._answer()
         self.listings.append("recent")
         for item_id, record in list(self.records.items()) if LIBRARY in libraries else ():
-            if record.played or record.position or self.added.get(item_id, START) >= since or self.ignores_filters:
+            if self.ignores_filters or (not self.hides and (record.played or record.position or self.added.get(item_id, START) >= since)):
                 yield (self._observation(item_id),)
                 if self.cut:
                     raise ServerUnavailable("the listing broke off")

@@ -202,9 +202,7 @@ class ViewerSync:
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
         journal, holds = (Journal(), self.holds.copy()) if run.dry_run else (self.journal, self.holds)  # what did not happen is not kept
         policy = replace(self.policy, accounts=taking_part)
-        return Cycle(
-            self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent
-        )
+        return Cycle(self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent)
 
     async def _plan_only(self, cycle: Cycle) -> None:
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]

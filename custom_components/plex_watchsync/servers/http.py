@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -73,6 +74,18 @@ class Answer:
     body: bytes
 
 
+class _Gate:
+    """How many of all accounts' requests one server gets at once."""
+
+    def __init__(self) -> None:
+        """Let some in."""
+        self.readers, self.writers = asyncio.Semaphore(READERS), asyncio.Semaphore(WRITERS)
+
+
+_GATES: WeakKeyDictionary[ClientSession, dict[str, _Gate]] = WeakKeyDictionary()
+"""By session, which is what the clients of one server share, and address."""
+
+
 class HttpClient:
     """Asks one server."""
 
@@ -84,7 +97,7 @@ class HttpClient:
         self._clock = clock
         self._read_timeout = ClientTimeout(total=timeout, sock_connect=PROBE_TIMEOUT)
         self._write_timeout = ClientTimeout(total=min(timeout, WRITE_TIMEOUT), sock_connect=PROBE_TIMEOUT)
-        self._readers, self._writers = asyncio.Semaphore(READERS), asyncio.Semaphore(WRITERS)
+        self._gate = _GATES.setdefault(session, {}).setdefault(self._url, _Gate())
         self.skew = timedelta()
         """By how much the server's clock is ahead of ours (R7), as good as the `Date` header's whole seconds."""
 
@@ -138,7 +151,7 @@ class HttpClient:
     ) -> Answer:
         """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
         reads = method == "GET"
-        async with self._readers if reads else self._writers:
+        async with self._gate.readers if reads else self._gate.writers:
             for attempt in range(RETRIES if reads else 0):
                 try:
                     return await self._once(method, path, params, body, form)
