@@ -59,8 +59,8 @@ class Reader:
         listing (G4).
         """
         chosen = self.account.libraries if libraries is None else self.account.libraries & libraries
-        reading = Reading(self.account_id)
-        at, playing = self.clock(), await self.account.server.playing()
+        at = self.clock()
+        reading, playing = Reading(self.account_id, at), await self.account.server.playing()
         async for page in self.account.server.list_recent(chosen, since):
             async for observation in paced(page):
                 self._take(reading, observation, at, playing)
