@@ -108,16 +108,18 @@ async def test_a_new_title_is_told_what_was_agreed(house: House) -> None:
 
 async def test_nothing_is_forgotten_by_polls(house: House) -> None:
     """G4: only two whole listings without it do that; a watched title that vanished is not unwatched (pitfall 1)."""
+    for other in ("tt3", "tt4", "tt5"):  # one of two would be a library that vanishes (G2)
+        house.servers["plex"].stock(other)
     house.servers["plex"].watch("tt1")
     await house.sync()
     del house.servers["plex"].records["tt1"]
     for _ in range(3):
         await house.sync(POLL)
-    assert house.viewer.items("plex") == 2
+    assert house.viewer.items("plex") == 5
     assert set(house.played("tt1").values()) == {True}
     for _ in range(2):
         await house.sync()
-    assert house.viewer.items("plex") == 1
+    assert house.viewer.items("plex") == 4
 
 
 async def test_too_much_missing_makes_a_whole_read(house: House) -> None:
