@@ -122,7 +122,7 @@ class Library:
 
     def _folder(self, name: str) -> Item:
         if name not in self.folders:
-            self.folders[name] = self._keep(Item(self._id(name), "CollectionFolder", name, f"/config/root/default/{name}", self._created))
+            self.folders[name] = self._keep(Item(self._id(name), "CollectionFolder", name, f"/library/{name}", self._created))
         return self.folders[name]
 
     def _season(self, show: Show, title: Title, folder: Item) -> Item:
