@@ -18,7 +18,7 @@ from homeassistant.util.file import write_utf8_file_atomic
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Documents, ServerKind, StoreError
-from custom_components.plex_watchsync.servers.connect import Connection, log_in, open_server
+from custom_components.plex_watchsync.servers import Connection, log_in, open_server
 from custom_components.plex_watchsync.sync.policy import AccountPolicy
 
 VIEWER = "anna"

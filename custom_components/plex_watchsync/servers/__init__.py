@@ -1,6 +1,7 @@
 """Clients of the three media servers; the doors to them are in `connect`."""
 
-from .connect import WEBHOOK_EVENTS, Connection, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe, quick_connect
+from .connect import WEBHOOK_EVENTS, LogIn, log_in, open_registrar, open_server, open_stream, parse_webhook, probe, quick_connect
+from .connection import Connection
 from .http import clean_url
 from .inbound import without_secrets
 from .listener import Listener

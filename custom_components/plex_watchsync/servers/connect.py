@@ -18,6 +18,7 @@ from ..ports import (
     WatchServer,
     WebhookRegistrar,
 )
+from .connection import Connection
 from .http import PROBE_TIMEOUT, HttpClient
 from .mediabrowser import (
     EMBY_EVENTS,
@@ -37,22 +38,6 @@ from .mediabrowser import log_in as log_in_mediabrowser
 from .plex import EVENTS as PLEX_EVENTS
 from .plex import PlexPush, PlexRegistrar, PlexServer, parse_plex
 from .plex import identify as identify_plex
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a server as one of its users; `user_id` None: whoever the token belongs to. `device_id` is the account's own (pitfall 39).
-
-    `own`: the token is this user's own rather than that of somebody, or of a key, who acts for him: only such a one is told of his doings.
-    """
-
-    kind: ServerKind
-    url: str
-    token: str = field(repr=False)
-    device_id: str
-    user_id: str | None = None
-    verify_ssl: bool = True
-    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import batched
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 from urllib.parse import quote
 
 from aiohttp import ClientSession
@@ -26,6 +26,7 @@ from ...ports import (
 )
 from ...sync.model import MediaKind, Observation, WatchState
 from ...sync.policy import Traits
+from ..connection import Connection
 from ..http import HttpClient
 from . import wire
 from .frames import is_present
@@ -41,9 +42,6 @@ from .normalise import (
     understood,
     watchable_libraries,
 )
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 CLIENT = "plex_watchsync"
 

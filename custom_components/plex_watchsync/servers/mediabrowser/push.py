@@ -3,20 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import ClientSession
 
 from ...ports import Forbidden, Gap, ServerKind, Told, UnexpectedAnswer
+from ..connection import Connection
 from ..frames import Frames
 from ..http import HttpClient, parsed
 from . import wire
 from .client import headers
 from .frames import Ear
 from .normalise import understood
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 KEEP_ALIVE = 15.0
 """Seconds between two signs of life: Emby hangs up after 30 of silence, Jellyfin after those that it names, 60 (server-apis §5.4, §5.6)."""

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from aiohttp import ClientSession
 
 from ...ports import ItemNotFound, NotSupported, OwnWebhook
+from ..connection import Connection
 from ..http import HttpClient
 from . import wire
 from .client import CLIENT, headers
 from .normalise import is_untouched, understood
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 type _Row = dict[str, Any]
 

@@ -6,19 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import batched
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import ClientSession
 
 from ...ports import AuthFailed, Forbidden, ItemNotFound, Library, NotAMediaServer, ServerIdentity, ServerUser, UnexpectedAnswer
 from ...sync.model import MediaKind, Observation, WatchState
 from ...sync.policy import Traits
+from ..connection import Connection
 from ..http import HttpClient
 from . import wire
 from .normalise import KINDS, MILLISECONDS, OWNER, SHARED, Times, external_ids, is_rating_key, libraries, observation, owner, server_identity, understood
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 PRODUCT = "plex_watchsync"
 AGENT = "com.plexapp.plugins.library"

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import ClientSession
 
 from ...ports import AuthFailed, Forbidden, Gap, InboundEvent, Playback, ServerError, ServerKind, Told, UnexpectedAnswer
+from ..connection import Connection
 from ..frames import Frames
 from ..http import HttpClient, parsed
 from . import wire
@@ -17,9 +18,6 @@ from .calm import Calm
 from .client import headers
 from .normalise import KINDS, OWNER, understood
 from .notifications import Played, Playing, Refreshed, playback, session, understand
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 SOCKET, STREAM = "/:/websockets/notifications", "/:/eventsource/notifications"
 FILTERS = {"filters": "playing,activity,timeline"}

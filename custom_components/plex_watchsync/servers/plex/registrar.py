@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aiohttp import ClientSession
 
 from ...ports import Forbidden, NotSupported, OwnWebhook
+from ..connection import Connection
 from ..http import HttpClient
 from .client import headers
 from .normalise import understood
 from .tv import plex_tv_url
-
-if TYPE_CHECKING:
-    from ..connect import Connection
 
 _WEBHOOKS = "/api/v2/user/webhooks"
 
