@@ -16,6 +16,7 @@ from ..sync.rating import heard
 from ..sync.reconcile import has_position, shows
 from .journal import Journal, Note, NoteKind
 from .outbox import Entry, Outbox
+from .pace import paced
 from .report import Report
 
 BATCH = 50
@@ -43,7 +44,7 @@ class Executor:
 
     async def drain(self) -> list[Observation]:
         """Write what is due; return the readings that a person changed since the write was planned, to be reconciled first."""
-        entries = self._current(self.outbox.due(self.account))
+        entries = await self._current(self.outbox.due(self.account))
         try:
             if entries:
                 playing = await self.server.playing()
@@ -53,14 +54,16 @@ class Executor:
             self._put_off(error)
         return self.moved
 
-    def _current(self, entries: list[Entry]) -> list[Entry]:
+    async def _current(self, entries: list[Entry]) -> list[Entry]:
         """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone.
 
         What may have been sent before is looked at all the same: should it show, it is to be written over.
         """
-        kept = [entry for entry in entries if self._is_current(entry) or (entry.sent and self.baseline.of_replica(entry.operation.replica))]
-        for entry in entries:
-            if entry not in kept:
+        kept: list[Entry] = []
+        async for entry in paced(entries):
+            if self._is_current(entry) or (entry.sent and self.baseline.of_replica(entry.operation.replica)):
+                kept.append(entry)
+            else:
                 self.outbox.take(entry.operation.replica)
         return kept
 
