@@ -76,7 +76,8 @@ class Hub:
         self._resume: CALLBACK_TYPE | None = None
 
     async def start(self) -> None:
-        """Find the journal; write what is only in memory when Home Assistant stops."""
+        """Tidy up after a crash and find the journal; write what is only in memory when Home Assistant stops."""
+        await self.documents.tidy()
         await self.journal.load()
         self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
 

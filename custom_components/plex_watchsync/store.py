@@ -1,17 +1,20 @@
 """The engine's documents in Home Assistant's storage, one small file each."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any, override
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.storage import Store
+from homeassistant.helpers.storage import STORAGE_DIR, Store
 
 from .const import DOMAIN
 from .ports import Documents, StoreError
 
 VERSION = 1
+HALF_WRITTEN = "tmp????????"  # as the storage helper names a file until it is whole
+OLD = 3600  # seconds; no write takes so long
 
 
 class StoredDocuments(Documents):
@@ -22,6 +25,10 @@ class StoredDocuments(Documents):
         self._hass = hass
         self._gate = asyncio.Lock()
         self._held = False
+
+    async def tidy(self) -> None:
+        """Remove the half-written files of processes that were killed while they wrote."""
+        await self._hass.async_add_executor_job(_tidy, Path(self._hass.config.path(STORAGE_DIR, DOMAIN)))
 
     async def hold(self) -> None:
         """Let no document change any more: after any write what is on disk is whole, as it is after a crash."""
@@ -76,3 +83,9 @@ def _was_there(path: Path) -> bool:
 def _clear(path: Path) -> None:
     for one in _moved(path):
         one.unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    for one in folder.rglob(HALF_WRITTEN):
+        if one.is_file() and time.time() - one.stat().st_mtime > OLD:
+            one.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.ports import StoreError
-from custom_components.plex_watchsync.store import StoredDocuments
+from custom_components.plex_watchsync.store import HALF_WRITTEN, StoredDocuments
 
 WRITER = """
 import asyncio, sys
@@ -94,6 +94,21 @@ async def test_a_newer_file_is_left_alone(documents: StoredDocuments, folder: Pa
     assert json.loads(path.read_bytes()) == content
 
 
+async def test_half_written_files_are_cleared_away(documents: StoredDocuments, folder: Path, tmp_path: Path) -> None:
+    """Only those that nobody can be writing any more, and only ours; without a folder there is nothing to do."""
+    await documents.tidy()
+    await documents.save("anna/viewer", {"synced": ["a"]})
+    old, new, other = folder / "anna" / "tmpab12_xyz", folder / "anna" / "tmpcd34_xyz", tmp_path / ".storage" / "tmpab12_xyz"
+    for path in (old, new, other):
+        path.write_text('{"half":')
+    for path in (old, other, folder / "anna" / "viewer"):
+        os.utime(path, (0, 0))
+    await documents.tidy()
+    assert {path.name for path in (folder / "anna").iterdir()} == {"viewer", new.name}
+    assert other.exists()
+    assert await documents.load("anna/viewer") == {"synced": ["a"]}
+
+
 async def test_a_kill_while_writing_leaves_a_whole_document(documents: StoredDocuments, tmp_path: Path) -> None:
     """A document is the old one or the new one, never a half (G3)."""
     for round_number in range(3):
@@ -110,3 +125,4 @@ async def test_a_kill_while_writing_leaves_a_whole_document(documents: StoredDoc
         assert isinstance(found, dict)
         assert found["number"] == found["again"]
         assert len(found["padding"]) == 200_000
+    assert all(path.match(HALF_WRITTEN) for path in (tmp_path / ".storage" / DOMAIN / "anna").iterdir() if path.name != "items_00")

@@ -167,7 +167,7 @@ class Executor:
         return is_done(entry.operation, reading, self.policy, position=position)
 
     def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
-        """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else."""
+        """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else (M3)."""
         shown = entry.operation.shown
         position = has_position(self._replica(entry), self.policy.accounts[self.account])
         same_view = (reading.play_count, reading.last_played) == (shown.play_count, shown.last_played)
