@@ -1,5 +1,7 @@
 """A server's health and numbers, which its entities read; polls the server through the hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -101,6 +103,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.hub = hub
         self.data = ServerData()
         self.problem: ServerError | None = None
+        self._work: list[Status] = []
         self.webhook = WebhookHealth()
         self.listeners: dict[str, Listener | None] = {}  # by account: what hears of it at once, None for one of which nothing is told
 
@@ -124,9 +127,16 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             )
         return self.data
 
-    def show(self, status: Status) -> None:
-        """Show what is being done right now."""
-        self._set(status, self.data.last_sync)
+    @contextmanager
+    def at(self, status: Status) -> Iterator[None]:
+        """Show that something is being done that takes its time."""
+        self._work.append(status)
+        self.refresh_numbers()
+        try:
+            yield
+        finally:
+            self._work.remove(status)
+            self.refresh_numbers()
 
     def take(self, report: Report) -> None:
         """Show what a run did to this server."""
@@ -134,30 +144,29 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.problem = errors[0] if errors else None
         if any(isinstance(error, AuthFailed) for error in errors):
             self.config_entry.async_start_reauth(self.hass)
-        self._set(_status(self.problem), self.data.last_sync if errors else report.started)
+        self._set(self.data.last_sync if errors else report.started)
 
     def refresh_numbers(self) -> None:
         """Show the numbers as they are now."""
-        self._set(self.data.status, self.data.last_sync)
+        self._set(self.data.last_sync)
 
-    def _set(self, status: Status, last_sync: datetime | None) -> None:
-        if status in {Status.IDLE, Status.HELD}:
-            status = Status.HELD if self.hub.is_held(self.config_entry) else Status.IDLE
-        data = ServerData(status, last_sync, self.hub.numbers(self.config_entry), self._is_connected())
+    def _set(self, last_sync: datetime | None) -> None:
+        data = ServerData(self._status(), last_sync, self.hub.numbers(self.config_entry), self._is_connected())
         if data != self.data:
             self.data = data
             self.async_update_listeners()
+
+    def _status(self) -> Status:
+        if self._work:
+            return self._work[-1]
+        if self.problem:
+            return Status.UNAVAILABLE if isinstance(self.problem, ServerUnavailable) else Status.ERROR
+        return Status.HELD if self.hub.is_held(self.config_entry) else Status.IDLE
 
     def _is_connected(self) -> bool:
         """Whether the server can be heard; where nobody listens, whether it answered the last time."""
         states = [listener.health.state for listener in self.listeners.values() if listener]
         return all(state is PushState.CONNECTED for state in states) if states else not isinstance(self.problem, ServerUnavailable)
-
-
-def _status(error: ServerError | None) -> Status:
-    if error is None:
-        return Status.IDLE
-    return Status.UNAVAILABLE if isinstance(error, ServerUnavailable) else Status.ERROR
 
 
 def run_status(kind: RunKind) -> Status:

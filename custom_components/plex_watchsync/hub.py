@@ -1,8 +1,8 @@
 """One per Home Assistant: the viewers' syncs, the loaded servers, and the hints that wait to be looked at."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -71,7 +71,7 @@ class Hub:
         self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
         self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
         self._behind: dict[str, set[str]] = {}  # by viewer: the accounts of which something may have gone untold
-        self._following: set[str] = set()  # the viewers for whom somebody is at it
+        self._following: set[tuple[str, str]] = set()  # for which viewers somebody is at what
         self._timers: dict[str, CALLBACK_TYPE] = {}
         self._resume: CALLBACK_TYPE | None = None
 
@@ -143,11 +143,13 @@ class Hub:
         """Do a run for one viewer; entities follow."""
         quick = run.hints or run.dry_run or run.explicit
         busy = [one for one in self._coordinators_of(viewer) if not quick and (run.accounts is None or one.accounts & run.accounts)]
-        for coordinator in busy:
-            coordinator.show(run_status(run.kind))
-        report = await viewer.run(run, agree)
+        with ExitStack() as shown:
+            for coordinator in busy:
+                shown.enter_context(coordinator.at(run_status(run.kind)))
+            report = await viewer.run(run, agree)
+            if not run.dry_run:
+                self._show(viewer, report)
         if not run.dry_run:
-            self._show(viewer, report)
             announce(self.hass, viewer, run, report)
         return report
 
@@ -202,36 +204,31 @@ class Hub:
     def hint(self, viewer_id: str, hints: Iterable[Hint]) -> None:
         """Have items looked at, now and once more a little later."""
         self._hints.setdefault(viewer_id, {}).update({(hint.account, hint.item_id): hint for hint in hints})
-        self._follow(viewer_id)
+        self._follow(viewer_id, self._hints, self._look)
 
     @callback
     def catch_up(self, viewer_id: str, account: str) -> None:
         """Have an account read of which something may have gone untold."""
         self._behind.setdefault(viewer_id, set()).add(account)
-        self._follow(viewer_id)
+        self._follow(viewer_id, self._behind, self._catch_up)
 
-    def _follow(self, viewer_id: str) -> None:
+    def _follow[Waiting](self, viewer_id: str, waiting: dict[str, Waiting], work: Callable[[str, Waiting], Awaitable[None]]) -> None:
         """Work off what waits, one run after the other: what comes meanwhile waits for the next, however much it is."""
-        if viewer_id not in self._following:
-            self._following.add(viewer_id)
-            self.hass.async_create_background_task(self._work_off(viewer_id), f"{DOMAIN} follows {viewer_id}", eager_start=False)
+        if (viewer_id, work.__name__) not in self._following:
+            self._following.add((viewer_id, work.__name__))
+            self.hass.async_create_background_task(self._work_off(viewer_id, waiting, work), f"{DOMAIN} follows {viewer_id}", eager_start=False)
 
-    async def _work_off(self, viewer_id: str) -> None:
+    async def _work_off[Waiting](self, viewer_id: str, waiting: dict[str, Waiting], work: Callable[[str, Waiting], Awaitable[None]]) -> None:
         try:
-            while True:
-                if hints := self._hints.pop(viewer_id, None):
-                    await self._look(viewer_id, hints.values())
-                elif behind := self._behind.pop(viewer_id, None):
-                    await self._catch_up(viewer_id, behind)
-                else:
-                    return
+            while viewer_id in waiting:
+                await work(viewer_id, waiting.pop(viewer_id))
         finally:
-            self._following.discard(viewer_id)
+            self._following.discard((viewer_id, work.__name__))
 
-    async def _look(self, viewer_id: str, hints: Iterable[Hint]) -> None:
+    async def _look(self, viewer_id: str, hints: dict[tuple[str, str], Hint]) -> None:
         """Look at what was hinted at; what shows nothing new is looked at a second time."""
         viewer = self.viewers.get(viewer_id)
-        live = tuple(hint for hint in hints if viewer and hint.account in viewer.accounts)
+        live = tuple(hint for hint in hints.values() if viewer and hint.account in viewer.accounts)
         if viewer is None or not live:
             return
         report = await self.sync_viewer(viewer, Run(hints=live))

@@ -150,7 +150,8 @@ class Routes:
     async def _listing(self, account: Account, query: Query) -> web.Response:
         """Answer with a page and the number of all, but without where the page begins."""
         server, test = self._server, query.test()
-        await server.before_page(query.start)
+        if "ids" not in query.parameters:
+            await server.before_page(query.start)
         records = ((item, server.records.of(account.account_id, item)) for item in query.candidates(server.library) if _sees(account, item))
         found = server.visible(query.ordered([(item, record) for item, record in records if test(item, record)]))
         page = query.page(found)

@@ -65,7 +65,8 @@ class Shelves(Room):
         query = asked(request)
         user = None if caller.user is None and "userId" not in query and "user" not in request.match_info else self._user(request, caller)
         start, limit = int(query.get("startIndex", 0)), int(query["limit"]) if "limit" in query else None
-        await self._server.before_page(start)
+        if "ids" not in query:
+            await self._server.before_page(start)
         found = [item for item in chosen(self._server.library, query) if user is None or user.sees(library_of(item))]
         if user is not None:
             found = wanted(found, lambda item: self._server.records.stored(user.user_id, item), query, self._server.numbers)

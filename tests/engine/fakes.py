@@ -1,5 +1,6 @@
 """Ports without a network: documents in memory, and model servers with the habits of real ones."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field, replace
@@ -73,7 +74,7 @@ class ModelServer(WatchServer):
     `floor`: positions below so many seconds are kept as 0; `step`: positions are rounded to so many seconds. `error` answers everything,
     `write_error` the next writes, `deaf` takes writes and ignores them, `lost_answers` counts writes that will be taken and
     never answered, whereupon the server is gone, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
-    through.
+    through, `gate` holds a listing up before its second page until it is set.
     """
 
     kind: ServerKind
@@ -95,6 +96,7 @@ class ModelServer(WatchServer):
     added: dict[str, datetime] = field(default_factory=dict)
     ignores_filters: bool = False
     hides: bool = False
+    gate: asyncio.Event | None = None
 
     def stock(self, item_id: str, *keys: str, state: WatchState | None = None) -> None:
         """Put a film on the shelf; without keys it is `movie/imdb/<item id>`."""
@@ -125,6 +127,8 @@ class ModelServer(WatchServer):
         self.listings.append("whole")
         for item_id in list(self.records) if LIBRARY in libraries else ():
             yield (self._observation(item_id),)
+            if self.gate is not None:
+                await self.gate.wait()
             if self.cut:
                 raise ServerUnavailable("the listing broke off")
 

@@ -259,6 +259,7 @@ async def test_reading_and_telling_do_not_drive_each_other(house: House) -> None
 async def test_what_comes_during_a_run_waits_for_one_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that tells of a thousand items one by one does not cost a thousand runs."""
     entry = await house.add("jellyfin")
+    await until(lambda: house.state("binary_sensor.attic_connected") == "on")
     await house.settle()
     hub = house.hass.data[HUB]
     runs: list[Run] = []

@@ -11,6 +11,7 @@ from ..sync.baseline import Baseline
 from ..sync.guard import Trip, too_many, vanished, would_unwatch
 from ..sync.item import Item
 from ..sync.match import detach
+from ..sync.merge import NEVER
 from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
@@ -31,7 +32,7 @@ MARGIN = timedelta(minutes=10)  # what was added while the last read went on is 
 class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
-    `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
+    `readings` are what was read before the baseline was held, if anything was. `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
     `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2).
     """
 
@@ -49,13 +50,22 @@ class Cycle:
     read: set[ReplicaId] = field(default_factory=set)
     held: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
+    readings: list[Reading] | None = None
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The accounts that are read."""
+        return frozenset(known for known in self.accounts if self.run.accounts is None or known in self.run.accounts)
+
+    async def read_ahead(self) -> None:
+        """Read the accounts; hints may be followed meanwhile, on the same baseline."""
+        self.readings = await self._read_all()
+
     async def agree(self) -> frozenset[str]:
-        """Read the accounts and agree on what they say; return the accounts of which all is known that there is to know."""
-        chosen = [known for known in self.accounts if self.run.accounts is None or known in self.run.accounts]
-        self.report.take_part(chosen)
-        readings = [reading for reading in await asyncio.gather(*(self._read(known) for known in chosen)) if reading]
+        """Agree on what the accounts say; return the accounts of which all is known that there is to know."""
+        ahead = self.readings
+        readings = await self._read_all() if ahead is None else [*ahead, *await self._overtaken(ahead)]
         unsure = await self.conclude(readings)
         for reading in readings:
             self.baseline.look(reading.account, reading.at, [""] if reading.listed and self.run.libraries is None else reading.seen, unsure)
@@ -65,12 +75,29 @@ class Cycle:
         whole = self.run.lists and self.run.libraries is None
         return frozenset(reading.account for reading in readings if whole)
 
+    async def _read_all(self) -> list[Reading]:
+        self.report.take_part(self.chosen)
+        return [reading for reading in await asyncio.gather(*(self._read(known) for known in sorted(self.chosen))) if reading]
+
+    async def _overtaken(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Read anew what was looked at or written while libraries were read: what they showed of it may be older (M3)."""
+        renewed = []
+        for reading in readings:
+            old = {item async for item in paced(reading.sightings) if self._is_known_since(ReplicaId(reading.account, item), reading.at)}
+            for item in old:
+                del reading.sightings[item]
+            renewed.append(await self._read_again(reading.account, old, confirmed=False) if old else None)
+        return [reading for reading in renewed if reading]
+
+    def _is_known_since(self, replica_id: ReplicaId, at: datetime) -> bool:
+        return self.baseline.looked_at(replica_id) > at or any((item.replicas[replica_id].at or NEVER) > at for item in self.baseline.of_replica(replica_id))
+
     async def conclude(self, readings: Iterable[Reading]) -> frozenset[ReplicaId]:
         """Reconcile readings, and once more what only a second read can tell (R5); return of which replicas that was not sure at once, or is held."""
         doubtful: dict[str, set[str]] = {}
         if not self.run.metadata_only:
             doubtful = await self._reconcile(readings)
-            second = await asyncio.gather(*(self._read_again(account, items) for account, items in doubtful.items()))
+            second = await asyncio.gather(*(self._read_again(account, items, confirmed=True) for account, items in doubtful.items()))
             await self._reconcile(reading for reading in second if reading)
         return frozenset(self.held | {ReplicaId(account, item) for account, items in doubtful.items() for item in items})
 
@@ -133,9 +160,9 @@ class Cycle:
                 note = Note(self.clock(), NoteKind.HINT, "looked", hint.account, event=event, viewer=self.viewer, item_id=hint.item_id, run_id=run_id)
                 self.journal.add(note)
 
-    async def _read_again(self, account_id: str, item_ids: set[str]) -> Reading | None:
+    async def _read_again(self, account_id: str, item_ids: set[str], *, confirmed: bool) -> Reading | None:
         try:
-            return await Reader(account_id, self.accounts[account_id], self.baseline, self.clock).read(item_ids, confirmed=True)
+            return await Reader(account_id, self.accounts[account_id], self.baseline, self.clock).read(item_ids, confirmed=confirmed)
         except ServerError as error:
             self.report.errors[account_id] = error
             return None
@@ -286,7 +313,7 @@ class Cycle:
             library = self.baseline.of_replica(replica_id)[0].replicas[replica_id].library
             if library in reading.listed:
                 items[library] += 1
-                if replica_id.item not in reading.seen:
+                if replica_id.item not in reading.seen and not self._is_known_since(replica_id, reading.at):
                     missing[replica_id] = library
         self._let_go(reading)
         lost = {replica_id: library for replica_id, library in missing.items() if not self._is_replaced(replica_id, reading)}

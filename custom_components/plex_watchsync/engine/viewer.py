@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -58,6 +59,7 @@ class ViewerSync:
     _in_use: frozenset[int] = frozenset()
     _synced: set[str] = field(default_factory=set)
     _read_at: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while libraries are read; before the other
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -84,22 +86,24 @@ class ViewerSync:
         await self.outbox.load()
 
     async def run(self, run: Run, agree: Agree = Cycle.agree) -> Report:
-        """Read, or hear by other means what is to be agreed on, agree, write; errors of servers are in the report."""
-        async with self._lock:
-            baseline = self.baseline.copy() if run.dry_run else self.baseline
-            cycle = self._cycle(run, self.accounts, baseline)
-            listed = await agree(cycle)
-            await (self._plan_only(cycle) if run.dry_run else self._carry_out(cycle, listed))
-            return self._finished(cycle.report)
+        """Read, or hear by other means what is to be agreed on, agree, write; errors of servers are in the report.
+
+        While libraries are read, which takes minutes, hints are followed; but not while one is read for the first time: nobody knows yet what it shows.
+        """
+        if run.dry_run:
+            return await self._planned(run, self.accounts, agree)
+        async with self._reading if run.lists else nullcontext():
+            cycle = self._cycle(run, self.accounts, self.baseline)
+            if run.lists and agree is Cycle.agree and cycle.chosen <= self._synced:
+                await cycle.read_ahead()
+            async with self._lock:
+                await self._carry_out(cycle, await agree(cycle))
+                return self._finished(cycle.report)
 
     async def preview(self, account_id: str, account: Account) -> Report:
         """Plan the first sync of an account that is not there yet; nothing is kept (G1, G6)."""
-        async with self._lock:
-            run = Run(accounts=frozenset({account_id}), dry_run=True)
-            cycle = self._cycle(run, {**self.accounts, account_id: account}, self.baseline.copy())
-            await cycle.agree()
-            await self._plan_only(cycle)
-            return self._finished(cycle.report)
+        run = Run(accounts=frozenset({account_id}), dry_run=True)
+        return await self._planned(run, {**self.accounts, account_id: account}, Cycle.agree)
 
     async def retry(self) -> Report:
         """Try the writes whose time has come again."""
@@ -124,7 +128,7 @@ class ViewerSync:
 
     async def forget(self, account_id: str) -> None:
         """Forget an account; what it had watched stays agreed."""
-        async with self._lock:
+        async with self._reading, self._lock:
             self.accounts.pop(account_id, None)
             self.unmatched.pop(account_id, None)
             self._synced.discard(account_id)
@@ -151,7 +155,7 @@ class ViewerSync:
 
     async def snapshot(self) -> Baseline:
         """Return all that is agreed on at this moment."""
-        async with self._lock:
+        async with self._reading, self._lock:
             return await asyncio.to_thread(self.baseline.copy)
 
     async def flush(self) -> None:
@@ -161,7 +165,7 @@ class ViewerSync:
 
     async def remove(self) -> None:
         """Delete everything that is known of the viewer."""
-        async with self._lock:
+        async with self._reading, self._lock:
             await self._shards.remove()
             await self.documents.remove(self.outbox.name)
             await self.documents.remove(self.ignores.name)
@@ -204,8 +208,12 @@ class ViewerSync:
         policy = replace(self.policy, accounts=taking_part)
         return Cycle(self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent)
 
-    async def _plan_only(self, cycle: Cycle) -> None:
+    async def _planned(self, run: Run, accounts: dict[str, Account], agree: Agree) -> Report:
+        """Plan on a copy, so that nobody has to wait for it."""
+        cycle = self._cycle(run, accounts, await self.snapshot())
+        await agree(cycle)
         cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
+        return self._finished(cycle.report)
 
     async def _carry_out(self, cycle: Cycle, listed: Iterable[str]) -> None:
         """Keep what was agreed, then write it: after a crash in between, what is owed is known (M2)."""

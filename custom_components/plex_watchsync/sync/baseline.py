@@ -137,7 +137,7 @@ class Baseline:
         kept = {replica_id: self.looked_at(replica_id) for replica_id in unsure if replica_id.account == account}
         read = [ReplicaId(account, item) for item in items]
         if ReplicaId(account, "") in read:
-            self.looks = {known: when for known, when in self.looks.items() if known.account != account}
+            self.looks = {known: when for known, when in self.looks.items() if known.account != account or when > at}
         self.looks |= dict.fromkeys(read, at) | kept
 
     def settle(self, replica_id: ReplicaId, observation: Observation) -> None:
