@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from .catalogue import Show, Title
 from .faults import Faults, Phase, with_broken_text
+from .post import Post
 
 __all__ = ["CONTROL", "Act", "Faults", "Phase", "Shown", "Simulator", "serving"]
 
@@ -51,6 +52,9 @@ class Simulator(ABC):
     """One media server on loopback, with users, titles and a record per user and item."""
 
     kind: ClassVar[str]
+    version: str
+    switches: ClassVar[Mapping[str, str]] = {}
+    """What the server is like, unlike faults for good: names of attributes, and of the parts that have them."""
 
     def __init__(self, name: str, titles: tuple[Title, ...], *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Stock the server; `clock` can be skewed or frozen by a test."""
@@ -60,7 +64,9 @@ class Simulator(ABC):
         self.faults = Faults()
         self.webhooks: list[str] = []
         self.requests: list[str] = []
+        self.post = Post(lambda: self.faults)
         self._busy = 0
+        self._away: dict[str, tuple[Title, ...]] = {}
 
     @property
     @abstractmethod
@@ -98,8 +104,8 @@ class Simulator(ABC):
         """Put a title on its shelf, as a scan that found its file does, and return its id; `first`: at the head of listings that nobody sorted."""
 
     @abstractmethod
-    async def remove(self, key: str) -> None:
-        """Take a title away, as a scan that misses its file does. Raises KeyError."""
+    async def remove(self, key: str, library: str | None = None) -> None:
+        """Take a title away, as a scan that misses its file does, with all copies or those of a library. Raises KeyError."""
 
     async def move(self, key: str, path: str) -> str:
         """Let a title's file have another path and return the id that it has then. Raises KeyError."""
@@ -108,6 +114,21 @@ class Simulator(ABC):
             raise KeyError(key)
         await self.remove(key)
         return await self.add(replace(title, path=path))
+
+    async def unmount(self, library: str) -> None:
+        """Let a scan find nothing at all in a library: its disk is away (R2)."""
+        self._away[library] = tuple(title for title in self.titles if title.library == library)
+        for title in self._away[library]:
+            await self.remove(title.key, library)
+
+    async def mount(self, library: str) -> None:
+        """Let a scan find everything there again. Raises KeyError."""
+        for title in self._away.pop(library):
+            await self.add(title)
+
+    def become(self, version: str) -> None:
+        """Be of another version from now on, with the same identity, accounts, ids and records (tried on a real Jellyfin)."""
+        self.version = version
 
     @abstractmethod
     async def goodbye(self) -> None:
@@ -120,13 +141,14 @@ class Simulator(ABC):
         """Answer a request while the server starts."""
         return web.Response(status=503, text="", content_type="text/html")
 
-    async def restart(self, pace: float = 0.2) -> None:
-        """Go down and come up again: goodbye, refused, cold, refused, loading, normal, each so many seconds (pitfall 40)."""
+    async def restart(self, pace: float = 0.2, version: str | None = None) -> None:
+        """Go down and come up again, maybe upgraded: goodbye, refused, cold, refused, loading, normal, each so many seconds (pitfall 40)."""
         await self.goodbye()
         for state in (Faults(offline=True), Faults(phase=Phase.COLD), Faults(offline=True), Faults(phase=Phase.LOADING)):
             self.faults = state
             await asyncio.sleep(pace)
         self.restarted()
+        self.become(version or self.version)
         self.faults = Faults()
 
     def time(self) -> datetime:
@@ -158,10 +180,13 @@ class Simulator(ABC):
         app.router.add_post(f"{CONTROL}/rate", self._post_rate)
         app.router.add_get(f"{CONTROL}/faults", self._get_faults)
         app.router.add_post(f"{CONTROL}/faults", self._post_faults)
+        app.router.add_get(f"{CONTROL}/switches", self._get_switches)
+        app.router.add_post(f"{CONTROL}/switches", self._post_switches)
         app.router.add_post(f"{CONTROL}/webhooks", self._post_webhooks)
         app.router.add_post(f"{CONTROL}/library", self._post_library)
         app.router.add_post(f"{CONTROL}/restart", self._post_restart)
         app.on_response_prepare.append(self._date)
+        app.cleanup_ctx.append(self.post.run)
         self.routes(app)
         return app
 
@@ -235,8 +260,22 @@ class Simulator(ABC):
         self.faults.phase = Phase(self.faults.phase) if self.faults.phase else None
         return web.json_response(asdict(self.faults))
 
+    async def _get_switches(self, _request: web.Request) -> web.Response:
+        return web.json_response({name: getattr(self._having(name), name) for name in self.switches})
+
+    async def _post_switches(self, request: web.Request) -> web.Response:
+        """Set what the body names; 400 for what there is not."""
+        for name, value in (await request.json()).items():
+            if name not in self.switches:
+                raise web.HTTPBadRequest(text=f"unknown: {name}")
+            setattr(self._having(name), name, value)
+        return await self._get_switches(request)
+
+    def _having(self, switch: str) -> object:
+        return getattr(self, self.switches[switch]) if self.switches[switch] else self
+
     async def _post_library(self, request: web.Request) -> web.Response:
-        """`{"add": {fields of a title}}`, `{"remove": key}` or `{"move": key, "path": path}`; 404 for an unknown title."""
+        """`{"add": {fields of a title}}`, `{"remove": key}`, `{"move": key, "path": path}`, `{"unmount": library}`, `{"mount": library}`; 404 if unknown."""
         asked: dict[str, Any] = await request.json()
         try:
             if "add" in asked:
@@ -244,14 +283,17 @@ class Simulator(ABC):
                 return web.json_response({"id": await self.add(Title(**{**asked["add"], "show": show and Show(**show)}))})
             if "move" in asked:
                 return web.json_response({"id": await self.move(asked["move"], asked["path"])})
-            await self.remove(asked["remove"])
+            for name, work in (("remove", self.remove), ("unmount", self.unmount), ("mount", self.mount)):
+                if name in asked:
+                    await work(asked[name])
         except KeyError as error:
             raise web.HTTPNotFound(text=f"unknown: {error}") from error
         return web.json_response({})
 
     async def _post_restart(self, request: web.Request) -> web.Response:
-        """Restart, `{"pace": seconds}` a phase; answers when the server is back."""
-        await self.restart(float((await request.json()).get("pace", 0.2)))
+        """Restart, `{"pace": seconds}` a phase, `{"version"}` as another one; answers when the server is back."""
+        asked = await request.json()
+        await self.restart(float(asked.get("pace", 0.2)), asked.get("version"))
         return web.json_response({})
 
     async def _post_webhooks(self, request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ class Faults:
     `slow_lists` waits before each page of a listing, whatever its size (pitfall 50). `scan`: a scan is on, so many rows of a listing are there
     yet, and after each page `scan_step` more, until it is over (pitfall 41). `shift`: so often a title comes in at the head while somebody
     pages. `skew`: the clock is off by so many seconds. `phase`: the server is starting. `parallel`: so many requests at once, more are
-    a 503. `broken_text`: names are no valid UTF-8.
+    a 503. `broken_text`: names are no valid UTF-8. `twice`: each webhook is sent two times; `disorder`: after the one that follows it.
     """
 
     offline: bool = False
@@ -39,6 +39,8 @@ class Faults:
     phase: Phase | None = None
     parallel: int | None = None
     broken_text: bool = False
+    twice: bool = False
+    disorder: bool = False
 
     def visible[T](self, rows: list[T], most: int) -> list[T]:
         """Return the rows that a scan has brought so far; it is over when all of at `most` so many titles are there."""

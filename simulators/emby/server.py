@@ -16,7 +16,7 @@ from .notifications import Notifications
 from .playback import Happening, Playback, Session
 from .routes import Routes
 from .userdata import LIKED_FROM, Record, Records
-from .webhook import Sender, payload, test_message
+from .webhook import letter, payload, test_message
 from .websocket import Sockets
 
 type Json = dict[str, Any]
@@ -28,6 +28,7 @@ class EmbySimulator(Simulator):
     """An Emby server of a version; `version` decides the addresses of its public info and the form of its webhooks."""
 
     kind: ClassVar[str] = "emby"
+    switches: ClassVar[Mapping[str, str]] = {"hooks_as_json": "", "premiere": "notifications", "delay": "sockets", "silence": "sockets"}
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class EmbySimulator(Simulator):
         self.items = Items(self.server_id, self.library, self.records)
         self.playback = Playback(name, self.records, self._now, self._tell)
         self.sockets = Sockets(lambda: self.faults.offline, self._record, self.sessions_for)
-        self.sender = Sender(version)
+        self.hooks_as_json = False
         self.notifications = Notifications()
 
     @property
@@ -67,7 +68,7 @@ class EmbySimulator(Simulator):
     def routes(self, app: web.Application) -> None:
         app.on_response_prepare.append(self._sign)
         app.on_shutdown.append(self.sockets.close)
-        app.cleanup_ctx.extend((self.sender.run, self.sockets.run))
+        app.cleanup_ctx.append(self.sockets.run)
         Routes(self).add(app)
 
     @override
@@ -131,13 +132,15 @@ class EmbySimulator(Simulator):
         return item.item_id
 
     @override
-    async def remove(self, key: str) -> None:
+    async def remove(self, key: str, library: str | None = None) -> None:
         """Take a title away, keeping its records for its return. Raises KeyError."""
-        item = self.library.by_key[key]
-        self.records.park(item)
-        self.library.remove(item)
-        self.titles = tuple(title for title in self.titles if title is not item.title)
-        await self.sockets.library_changed(removed=[item.item_id])
+        if key not in self.library.by_key:
+            raise KeyError(key)
+        for item in [one for one in self.library.videos(None) if one.title and one.title.key == key and library in (None, one.title.library)]:
+            self.records.park(item)
+            self.library.remove(item)
+            self.titles = tuple(title for title in self.titles if title is not item.title)
+            await self.sockets.library_changed(removed=[item.item_id])
 
     @override
     async def goodbye(self) -> None:
@@ -178,7 +181,8 @@ class EmbySimulator(Simulator):
             return
         item = self.items.described(happening.item) if happening.session else self.items.whole(happening.account, happening.item)
         body = payload(happening, item, self._about(), self._now())
-        self.sender.send(self.webhooks, body)
+        for url in self.webhooks:
+            self.post.put(letter(url, body, self.version, as_json=self.hooks_as_json))
         for entry in wanted:
             self._notify(entry, body)
 
@@ -189,7 +193,7 @@ class EmbySimulator(Simulator):
 
     def _notify(self, entry: Json, body: Json) -> None:
         options = entry.get("Options") or {}
-        self.sender.send([options.get("Url", "")], body, as_json=options.get("EnableMultipartFormData") == "false")
+        self.post.put(letter(options.get("Url", ""), body, self.version, as_json=options.get("EnableMultipartFormData") == "false"))
 
     def _about(self) -> Json:
         return {"Name": self.name, "Id": self.server_id, "Version": self.version}

@@ -4,15 +4,13 @@ The bodies of playback.* are in the recorded shape. Of item.markplayed, item.mar
 their shape here, with the record in Item.UserData, is an assumption.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, FormData, web
+from aiohttp import FormData
 
+from ..post import Letter
 from .playback import Happening, Session
 from .userdata import time_text
 
@@ -75,41 +73,15 @@ def _played(session: Session, happening: Happening) -> Json:
     }
 
 
-class Sender:
-    """Delivers notifications in the order of their events, without making anybody wait; what fails is lost."""
+def letter(url: str, body: Json, version: str, *, as_json: bool) -> Letter:
+    """Write a notification to an address; JSON is a choice that 4.9 offers."""
+    headers = {"User-Agent": f"Emby Server/{version}"}
 
-    def __init__(self, version: str) -> None:
-        """Send in the way of this version; `as_json` is the choice that 4.9 offers."""
-        self.as_json = False
-        self._version = version
-        self._queue: asyncio.Queue[tuple[str, Json, bool]] = asyncio.Queue()
-
-    def send(self, urls: Iterable[str], body: Json, *, as_json: bool | None = None) -> None:
-        """Queue one notification for each address."""
-        for url in urls:
-            self._queue.put_nowait((url, body, self.as_json if as_json is None else as_json))
-
-    async def run(self, _app: web.Application) -> AsyncIterator[None]:
-        """Deliver as long as the server runs."""
-        headers = {"User-Agent": f"Emby Server/{self._version}"}
-        async with ClientSession(headers=headers, timeout=ClientTimeout(total=10)) as session:
-            worker = asyncio.create_task(self._work(session))
-            yield
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
-
-    async def _work(self, session: ClientSession) -> None:
-        while True:
-            url, body, as_json = await self._queue.get()
-            with suppress(ClientError, TimeoutError):
-                await self._deliver(session, url, body, as_json=as_json)
-
-    async def _deliver(self, session: ClientSession, url: str, body: Json, *, as_json: bool) -> None:
-        if as_json and numbers(self._version) >= (4, 9):
-            async with session.post(url, json=body):
-                return
+    def write() -> Json:
+        if as_json and numbers(version) >= (4, 9):
+            return {"url": url, "json": body, "headers": headers}
         form = FormData(default_to_multipart=True)
         form.add_field("data", json.dumps(body))
-        async with session.post(url, data=form):
-            return
+        return {"url": url, "data": form, "headers": headers}
+
+    return write

@@ -106,7 +106,7 @@ class Auth:
         given = fields(request.headers, legacy=self.legacy)
         token = self.token(request)
         if token in self.keys:
-            return Caller(None, _device(given) or Device("key", "key", "", "1"))
+            return Caller(None, _device(given) or Device(self.keys[token], "Jellyfin Server", self.server_id, "1"))
         login = self.tokens.get(token)
         if login is None or login.user.disabled or login.user.user_id not in self.users:
             return None

@@ -19,7 +19,7 @@ class Items:
 
     def __init__(self, server_id: str, records: Records, version: tuple[int, ...]) -> None:
         """Render as this version does."""
-        self._server_id, self._records, self._version = server_id, records, version
+        self._server_id, self._records, self.version = server_id, records, version
 
     def row(self, item: Item, user: User | None, wanted: frozenset[str], *, user_data: bool = True, single: bool = False, images: bool = True) -> Json:
         """Render an item with the optional `wanted` fields and (no) `images`; `single`: as a read of this one item shows it."""
@@ -49,10 +49,10 @@ class Items:
         """Render a user's record of an item; only 12.0 gives the share of a folder's videos outside of a row of it alone, the `whole`."""
         if item.is_folder:
             records = [self._records.of(user.user_id, video) for video in item.videos()]
-            return folder_dto(records, item, provider_key(item), percent=whole or self._version >= (12,))
+            return folder_dto(records, item, provider_key(item), percent=whole or self.version >= (12,))
         record = self._records.single(user.user_id, item) if single else self._records.of(user.user_id, item)
-        key = provider_key(item) if single and self._version >= (12,) else record.key or provider_key(item)
-        return dto(record, item, key, zero_ids=self._version < (10, 11))
+        key = provider_key(item) if single and self.version >= (12,) else record.key or provider_key(item)
+        return dto(record, item, key, zero_ids=self.version < (10, 11))
 
     def changed(self, user: User, items: Iterable[Item]) -> list[Json]:
         """Render what a frame says of changed videos: each, and once what is one level above it, which for a film no listing has (pitfall 45)."""

@@ -45,6 +45,17 @@ def wanted(found: list[Item], record_of: Callable[[Item], Record], query: Mappin
     return found
 
 
+def next_up(series: list[Item], record_of: Callable[[Item], Record]) -> list[Item]:
+    """Find the episode after the last one watched of each series, unless it is watched too; specials and missing ones are never next."""
+    found: list[tuple[datetime, Item]] = []
+    for one in series:
+        episodes = sorted((item for item in one.videos() if item.title and item.title.season and not item.title.virtual), key=_number)
+        watched = [number for number, item in enumerate(episodes) if record_of(item).played]
+        if watched and (after := episodes[watched[-1] + 1 : watched[-1] + 2]):
+            found += [(record_of(episodes[watched[-1]]).date or NEVER, after[0])]
+    return [item for _, item in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
 def library_of(item: Item) -> str:
     """Name the library that an item is in, or that it is."""
     return next((one.name for one in item.ancestors() if one.kind == "CollectionFolder"), item.name)
@@ -53,6 +64,10 @@ def library_of(item: Item) -> str:
 def plain(text: str) -> str:
     """Take an id's dashes and capitals away."""
     return text.replace("-", "").lower()
+
+
+def _number(item: Item) -> tuple[int, int]:
+    return (item.title.season or 0, item.title.episode or 0) if item.title else (0, 0)
 
 
 def _passes(record: Record, filters: list[str]) -> bool:

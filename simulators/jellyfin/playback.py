@@ -1,7 +1,7 @@
 """Sessions: one for each client and device, with the user who used it last (server-apis §1.2)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,8 +66,9 @@ class Session:
 class Sessions:
     """All sessions."""
 
-    def __init__(self) -> None:
-        """Start with nobody there."""
+    def __init__(self, began: Callable[[Session], None]) -> None:
+        """Start with nobody there; `began` is told of each session that begins. When a real one begins for a key without any fields is not quite recorded."""
+        self._began = began
         self._sessions: dict[tuple[str, str], Session] = {}
 
     def __iter__(self) -> Iterator[Session]:
@@ -76,7 +77,11 @@ class Sessions:
 
     def of(self, caller: Caller) -> Session:
         """Return a caller's session: it stays whose it was, whoever's token asks (pitfall 49)."""
-        return self._sessions.setdefault((caller.device.client, caller.device.device_id), Session(caller.device, caller.user))
+        key = caller.device.client, caller.device.device_id
+        if key not in self._sessions:
+            self._sessions[key] = Session(caller.device, caller.user)
+            self._began(self._sessions[key])
+        return self._sessions[key]
 
     def end(self, device: Device) -> None:
         """End all sessions of a device."""

@@ -40,18 +40,18 @@ class Playing(Room):
         body = await read(request)
         if (item := self._server.library.find(body.get("ItemId") or "")) and caller.user:
             self._server.start(self._server.sessions.of(caller), caller.user, item, body.get("MediaSourceId"))
-        await self._server.sender.delivered()  # the player waits for the webhook's receiver (pitfall 47)
+        await self._server.post.delivered()  # the player waits for the webhook's receiver (pitfall 47)
         return web.Response(status=204)
 
     async def _progress(self, request: web.Request, caller: Caller) -> web.Response:
         body = await read(request)
         self._server.progress(self._server.sessions.of(caller), body.get("PositionTicks"), paused=bool(body.get("IsPaused")))
-        await self._server.sender.delivered()
+        await self._server.post.delivered()
         return web.Response(status=204)
 
     async def _stop(self, request: web.Request, caller: Caller) -> web.Response:
         body = await read(request)
         if (item := self._server.library.find(body.get("ItemId") or "")) and caller.user:
             self._server.stop(self._server.sessions.of(caller), caller.user, item, body.get("PositionTicks"))
-        await self._server.sender.delivered()
+        await self._server.post.delivered()
         return web.Response(status=204)

@@ -15,13 +15,17 @@ class Records:
 
     def __init__(self, version: tuple[int, ...]) -> None:
         """Start with nobody having watched anything."""
-        self._by_key, self._shares, self._leaves_stale = version < (10, 11), version >= (12,), version >= (12,)
+        self.become(version)
         self._records: dict[tuple[str, str], Record] = {}
         self._cached: dict[tuple[str, str], Record] = {}
         self._stale: dict[tuple[str, str], Record] = {}
         self._parked: dict[tuple[str, str], Record] = {}
         self._alone: set[tuple[str, str]] = set()
         self.read_only = False
+
+    def become(self, version: tuple[int, ...]) -> None:
+        """Keep records as this version does."""
+        self._by_key, self._shares, self._leaves_stale = version < (10, 11), version >= (12,), version >= (12,)
 
     def stored(self, user: str, item: Item) -> Record:
         """Return the record that filters and orders go by."""

@@ -49,7 +49,6 @@ class Room:
             caller = self._server.auth.caller(request)
             if caller is None:
                 return web.Response(status=401)
-            self._server.sessions.of(caller)
             return await handler(request, caller)
 
         return guarded

@@ -12,18 +12,25 @@ from ..catalogue import Title
 from ..faults import Phase
 from . import routes
 from .auth import Auth, Caller, Device, User
+from .check_ins import CheckIns
 from .items import Items
 from .library import TICKS, Item, Library
+from .listing import library_of
 from .playback import Session, Sessions
 from .records import Records
 from .userdata import Record
-from .webhook import Sender, WebhookPlugin, about_item, about_playback, about_record, about_server
+from .webhook import WebhookPlugin, about_item, about_playback, about_record, about_server, about_session, letters
 from .websocket import Sockets
 
 type Json = dict[str, Any]
 
 PLAYING_FIELDS = frozenset({"DateCreated", "Path", "ProviderIds", "PremiereDate"})
 API_KEY = "a0c0e0b0d0000000000000000000key1"
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version as comparable numbers."""
+    return tuple(int(number) for number in version.partition("-")[0].split("."))
 
 
 class JellyfinSimulator(Simulator):
@@ -33,6 +40,7 @@ class JellyfinSimulator(Simulator):
     """
 
     kind: ClassVar[str] = "jellyfin"
+    switches: ClassVar[Mapping[str, str]] = {"installed": "plugin", "every": "check_ins", "quick_connect": "auth", "delay": "sockets", "silence": "sockets"}
 
     def __init__(
         self,
@@ -46,8 +54,7 @@ class JellyfinSimulator(Simulator):
     ) -> None:
         """Stock the server."""
         super().__init__(name, titles, clock=clock)
-        self.version = version
-        self.numbers = tuple(int(number) for number in version.partition("-")[0].split("."))
+        self.version, self.numbers = version, numbers(version)
         self.server_id = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
         self.auth = Auth(self.server_id, legacy=self.numbers < (12,))
         for number, (user, password) in enumerate(users.items()):
@@ -56,8 +63,8 @@ class JellyfinSimulator(Simulator):
         self.library = Library(titles, datetime(2024, 1, 1, tzinfo=UTC), ids or {})
         self.records = Records(self.numbers)
         self.items = Items(self.server_id, self.records, self.numbers)
-        self.sessions = Sessions()
-        self.sender = Sender(version)
+        self.sessions = Sessions(self._session_began)
+        self.check_ins = CheckIns(self._checked_in)
         self.plugin = WebhookPlugin()
         self.sockets = Sockets(lambda: self.faults.offline, self.sessions, self.items.changed, self.described_sessions)
 
@@ -74,7 +81,7 @@ class JellyfinSimulator(Simulator):
     @override
     def routes(self, app: web.Application) -> None:
         app.on_shutdown.append(self.sockets.close)
-        app.cleanup_ctx.extend((self.sender.run, self.sockets.run))
+        app.cleanup_ctx.extend((self.sockets.run, self.check_ins.run))
         routes.add(app, self)
 
     @override
@@ -112,12 +119,21 @@ class JellyfinSimulator(Simulator):
         return item.item_id
 
     @override
-    async def remove(self, key: str) -> None:
-        for item in list(self.library.by_key[key]):
+    async def remove(self, key: str, library: str | None = None) -> None:
+        for item in [one for one in self.library.by_key[key] if library in (None, library_of(one))]:
             self.records.park(item)
             self.library.remove(item)
             self.sockets.library_changed(removed=[item.item_id])
-        self.titles = tuple(title for title in self.titles if title.key != key)
+            self.titles = tuple(title for title in self.titles if title is not item.title)
+
+    @override
+    def become(self, version: str) -> None:
+        """Be of another version; what becomes of records that copies shared on 10.10 is not recorded: here who was marked keeps them."""
+        super().become(version)
+        self.numbers = numbers(version)
+        self.auth.legacy = self.numbers < (12,)
+        self.records.become(self.numbers)
+        self.items.version = self.numbers
 
     @override
     async def goodbye(self) -> None:
@@ -191,6 +207,7 @@ class JellyfinSimulator(Simulator):
         self.records.edit(user.user_id, item).start(self.now(), keeps_played=self.numbers >= (12,))
         self._saved(user, [item], "PlaybackStart")
         self._played("PlaybackStart", session, user, item)
+        self.check_ins.begin(session)
 
     def progress(self, session: Session, ticks: int | None, *, paused: bool) -> None:
         """Take a player's position: stored at once, told by the plugin only (server-apis §4.2)."""
@@ -257,12 +274,21 @@ class JellyfinSimulator(Simulator):
             record = Record() if item.is_folder else self.records.of(user.user_id, item)
             self._send("UserDataSaved", {**about_item(item, self.now()), **about_record(record, reason, user)})
 
-    def _played(self, kind: str, session: Session, user: User, item: Item, *, automated: bool = False, **more: bool) -> None:
+    def _played(self, kind: str, session: Session, user: User, item: Item, **more: bool) -> None:
         self.sockets.playing_changed()
-        playback = about_playback(session, user, self.now(), automated=automated, stopped=kind == "PlaybackStop")
+        playback = about_playback(session, user, self.now(), stopped=kind == "PlaybackStop")
         self._send(kind, {**about_item(item, self.now()), **playback, **more})
+
+    def _checked_in(self, session: Session) -> None:
+        if session.user and session.item:
+            self._send("PlaybackProgress", about_item(session.item, self.now()) | about_playback(session, session.user, self.now(), automated=True))
+
+    def _session_began(self, session: Session) -> None:
+        self._send("SessionStart", about_session(session))
 
     def _send(self, kind: str, message: Json) -> None:
         if not self.faults.offline:
-            url = self.plugin.configuration["ServerUrl"]
-            self.sender.send(self.plugin.destinations(self.webhooks), about_server(self.server_id, self.name, self.version, url, kind) | message)
+            url = self.plugin.configuration.get("ServerUrl", "")
+            whole = about_server(self.server_id, self.name, self.version, url, kind) | message
+            for letter in letters(self.plugin.destinations(self.webhooks), whole, self.version):
+                self.post.put(letter)

@@ -8,7 +8,7 @@ from aiohttp import web
 from .auth import Caller
 from .items import page, wanted_fields
 from .library import item_id
-from .listing import chosen, library_of, wanted
+from .listing import chosen, library_of, next_up, plain, wanted
 from .room import Guarded, Room, asked, problem, read
 
 
@@ -30,6 +30,7 @@ class Shelves(Room):
         yield "GET", "/Users/{user}/Items/{item}", self._item
         yield "GET", "/Items/{item}/Ancestors", self._ancestors
         yield "GET", "/UserItems/Resume", self._resume
+        yield "GET", "/Shows/NextUp", self._next_up
 
     async def _views(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)
@@ -83,6 +84,16 @@ class Shelves(Room):
         user = self._user(request, caller)
         found = [item for item in self._server.library.videos() if self._server.records.of(user.user_id, item).ticks > 0]
         return web.json_response(page([self._server.items.row(item, user, wanted_fields(asked(request))) for item in found], len(found), 0))
+
+    async def _next_up(self, request: web.Request, caller: Caller) -> web.Response:
+        """List what to watch next, of the series watched last first."""
+        user, query = self._user(request, caller), asked(request)
+        series = [one for one in self._server.library.of_kinds(frozenset({"Series"})) if user.sees(library_of(one))]
+        wanted_one = plain(query.get("seriesId", ""))
+        found = next_up([one for one in series if wanted_one in ("", one.item_id)], lambda item: self._server.records.of(user.user_id, item))
+        start = int(query.get("startIndex", 0))
+        some = found[start : start + int(query["limit"]) if "limit" in query else None]
+        return web.json_response(page([self._server.items.row(item, user, wanted_fields(query)) for item in some], len(found), start))
 
     async def _item(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)

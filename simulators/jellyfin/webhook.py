@@ -1,18 +1,15 @@
 """The webhook plugin: where it sends what, and in which words; JSON that calls itself plain text (server-apis §5.3)."""
 
-import asyncio
 import base64
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
-
+from ..post import Letter
 from .auth import User
 from .library import TICKS, Item
 from .playback import Session
@@ -53,6 +50,7 @@ KINDS = (
 SERVICES = ("DiscordOptions", "GenericOptions", "GenericFormOptions", "GotifyOptions", "PushbulletOptions", "PushoverOptions", "SlackOptions")
 SWITCHES = ("EnableMovies", "EnableEpisodes", "EnableSeries", "EnableSeasons", "EnableAlbums", "EnableSongs", "EnableVideos")
 SWITCH_OF = {"Movie": "EnableMovies", "Episode": "EnableEpisodes", "Series": "EnableSeries", "Season": "EnableSeasons"}
+NEVER = "0001-01-01T00:00:00.0000000Z"
 _DASHED = ("ItemId", "SeriesId", "SeasonId", "UserId")
 
 
@@ -73,7 +71,7 @@ class WebhookPlugin:
     def destinations(self, urls: Iterable[str]) -> Iterator[Json]:
         """Iterate over where messages go: what is configured, and simple addresses that get everything."""
         if self.installed:
-            yield from self.configuration["GenericOptions"]
+            yield from self.configuration.get("GenericOptions", ())
         yield from (
             _destination({"WebhookUri": url, "NotificationTypes": list(KINDS), "SendAllProperties": True} | dict.fromkeys(SWITCHES, True)) for url in urls
         )
@@ -148,7 +146,7 @@ def about_item(item: Item, now: datetime) -> Json:
     return found | {f"Provider_{kind}": value for kind, value in item.ids.items()}
 
 
-def about_playback(session: Session, user: User, now: datetime, *, automated: bool, stopped: bool) -> Json:
+def about_playback(session: Session, user: User, now: datetime, *, automated: bool = False, stopped: bool = False) -> Json:
     """Describe what a player does; how it played is not said when it stopped."""
     return {
         "PlaybackPositionTicks": session.ticks,
@@ -166,6 +164,22 @@ def about_playback(session: Session, user: User, now: datetime, *, automated: bo
         "Client": session.device.client,
         "LastActivityDate": time_text(now),
         "LastPlaybackCheckIn": time_text(now),
+        "RemoteEndPoint": "127.0.0.1",
+    }
+
+
+def about_session(session: Session) -> Json:
+    """Describe a session that begins."""
+    user = session.user
+    return {
+        "Id": session.session_id,
+        "UserId": user.user_id if user else "0" * 32,
+        "NotificationUsername": user.name if user else "",
+        "Client": session.device.client,
+        "LastActivityDate": NEVER,
+        "LastPlaybackCheckIn": NEVER,
+        "DeviceName": session.device.name,
+        "DeviceId": session.device.device_id,
         "RemoteEndPoint": "127.0.0.1",
     }
 
@@ -193,43 +207,16 @@ def _clock(ticks: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
-class Sender:
-    """Delivers messages in order; whoever plays waits for the receiver (pitfall 47), marks don't. What fails is lost."""
+def letters(destinations: Iterable[Json], message: Json, version: str) -> Iterator[Letter]:
+    """Write a message to every destination that takes it."""
+    for destination in destinations:
+        if takes(destination, message):
+            body = body_of(destination, message)
+            if body.strip() or not destination["SkipEmptyMessageBody"]:
+                yield _letter(destination, body, version)
 
-    def __init__(self, version: str) -> None:
-        """Send under the name of this version."""
-        self._agent = f"Jellyfin-Server/{version}"
-        self._queue: asyncio.Queue[tuple[Json, str]] = asyncio.Queue()
 
-    def send(self, destinations: Iterable[Json], message: Json) -> None:
-        """Queue a message for every destination that takes it."""
-        for destination in destinations:
-            if takes(destination, message):
-                body = body_of(destination, message)
-                if body.strip() or not destination["SkipEmptyMessageBody"]:
-                    self._queue.put_nowait((destination, body))
-
-    async def delivered(self) -> None:
-        """Wait until all messages are out."""
-        await self._queue.join()
-
-    async def run(self, _app: web.Application) -> AsyncIterator[None]:
-        """Deliver while the server runs."""
-        async with ClientSession(timeout=ClientTimeout(total=30)) as session:
-            task = asyncio.create_task(self._deliver(session))
-            yield
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _deliver(self, session: ClientSession) -> None:
-        while True:
-            destination, body = await self._queue.get()
-            headers = {"User-Agent": self._agent, "Content-Type": "text/plain; charset=utf-8"}
-            headers |= {
-                one["Key"]: f"{one['Value']}; charset=utf-8" if one["Key"].lower() == "content-type" else one["Value"] for one in destination["Headers"]
-            }
-            with suppress(ClientError, TimeoutError, OSError, ValueError):
-                async with session.post(destination["WebhookUri"], data=body.encode(), headers=headers) as response:
-                    await response.read()
-            self._queue.task_done()
+def _letter(destination: Json, body: str, version: str) -> Letter:
+    headers = {"User-Agent": f"Jellyfin-Server/{version}", "Content-Type": "text/plain; charset=utf-8"}
+    headers |= {one["Key"]: f"{one['Value']}; charset=utf-8" if one["Key"].lower() == "content-type" else one["Value"] for one in destination["Headers"]}
+    return lambda: {"url": destination["WebhookUri"], "data": body.encode(), "headers": headers}

@@ -83,13 +83,16 @@ class Library:
         return found
 
     def remove(self, item: Item) -> None:
-        """Take a row away."""
+        """Take a row away, and the season and the show that it leaves empty."""
         item.section.items.remove(item)
-        if item.parent:
-            item.parent.children.remove(item)
         del self.by_rating_key[item.key]
         if item.source:
             self.by_title[item.source.key].remove(item)
+        self._shows = {name: show for name, show in self._shows.items() if show is not item}
+        if item.parent:
+            item.parent.children.remove(item)
+            if not item.parent.children:
+                self.remove(item.parent)
 
     def _section(self, name: str, kind: int) -> Section:
         known = next((section for section in self.sections.values() if section.title == name), None)

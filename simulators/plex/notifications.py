@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 type Json = dict[str, Any]
 
 OWNER = 1
+DONE, GONE = 5, 9
 PING = 10.0
 """Seconds between two signs of life of an event stream (two clients that read one: 10 to 15)."""
 _LOOK = 0.25
@@ -36,14 +37,15 @@ class Notifications:
     """Every listener of the server.
 
     An owner hears everything; others hear of their own sessions, and of activities only if `activities_for_all`: nobody showed which. `refreshes_on_read`: a
-    plain read of an item by id makes Plex refresh it, as opening its page in Plex Web does; nobody showed that either.
+    plain read of an item by id makes Plex refresh it, as opening its page in Plex Web does; nobody showed that either. `tells_of_ratings`: a rating makes
+    it refresh the item, as a mark by hand does; nobody showed that or the contrary.
     """
 
     def __init__(self, server: PlexSimulator) -> None:
         """Start without anybody listening; an activity takes `duration` seconds."""
         self.duration = 0.02
         self.sockets_allowed = True
-        self.activities_for_all = self.refreshes_on_read = False
+        self.activities_for_all = self.refreshes_on_read = self.tells_of_ratings = False
         self._server = server
         self._listeners: set[_Listener] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,7 +96,7 @@ class Notifications:
         self._tell({"type": "playing", "PlaySessionStateNotification": entry}, session.account, for_all=False)
 
     def changed(self, item: Item, state: int) -> None:
-        """Tell that an item is done (5), twice as Plex does, or gone (9)."""
+        """Tell that an item is done, twice as Plex does, or gone."""
         entry: Json = {
             "identifier": "com.plexapp.plugins.library",
             "sectionID": str(item.section.key),
@@ -104,7 +106,7 @@ class Notifications:
             "state": state,
             "updatedAt": self._server.now(),
         }
-        for more in ({"mediaState": "analyzing"}, {}) if state == 5 else ({"metadataState": "deleted"},):
+        for more in ({"mediaState": "analyzing"}, {}) if state == DONE else ({"metadataState": "deleted"},):
             self._tell({"type": "timeline", "TimelineEntry": entry | more}, None, for_all=True)
 
     def say(self, text: str) -> None:

@@ -1,12 +1,13 @@
 """What can be asked of the server, and what may not."""
 
-import operator
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .library import EPISODE, Item
+from .history import chosen
+from .library import Item
+from .query import page, passes
 from .wire import UNAUTHORIZED, answer, directory, row, trimmed
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ type Asked = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
 
 MOST_AT_ONCE = 16
 FIRST_WITH_TRIMMING = (1, 41, 9)
-OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">>": operator.gt,
-    "<<": operator.lt,
-    ">": operator.ge,
-    "<": operator.le,
-    "!": operator.ne,
-    "": operator.eq,
-}
-FIELDS = {"viewCount", "lastViewedAt", "addedAt", "updatedAt", "viewOffset", "year"}
 
 
 class Routes:
@@ -122,20 +114,20 @@ class Routes:
         if section is None:
             raise web.HTTPNotFound
         query = request.query
-        start, size = (request.headers.get(f"X-Plex-Container-{name}", query.get(f"X-Plex-Container-{name}")) for name in ("Start", "Size"))
-        await self._server.before_page(int(start or 0))
+        start, size = page(request)
+        await self._server.before_page(start or 0)
         items = [item for item in section.of_kind(int(query.get("type", section.kind))) if self._passes(item, account, query)]
         items = self._server.visible(items)
         paging: Json = {}
-        page = items
+        some = items
         if start is not None or size is not None:
-            first = int(start or 0)
-            page = items[first : first + int(size) if size is not None else None]
+            first = start or 0
+            some = items[first : None if size is None else first + size]
             paging = {"totalSize": len(items), "offset": first}
         if self._server.faults.truncate:
-            page = page[: len(page) // 2]
+            some = some[: len(some) // 2]
         home = {"librarySectionID": section.key, "librarySectionTitle": section.title, "librarySectionUUID": f"00000000-0000-4000-8000-{section.key:012}"}
-        return answer(request, self._container(request, account, page, {**paging, **home, "identifier": "com.plexapp.plugins.library"}))
+        return answer(request, self._container(request, account, some, {**paging, **home, "identifier": "com.plexapp.plugins.library"}))
 
     async def _metadata(self, request: web.Request, account: Account) -> web.Response:
         """Return items by id; unknown ones are left out, none at all is a 404."""
@@ -168,7 +160,6 @@ class Routes:
         return version >= FIRST_WITH_TRIMMING and "X-Plex-Pms-Api-Version" in request.headers
 
     def _passes(self, item: Item, account: Account, query: Mapping[str, str]) -> bool:
-        """Apply the filters, whose operators are a part of the argument's name: `lastViewedAt>>=170…`."""
         record = self._server.records.of(account.account_id, item)
         values = {
             "viewCount": record.views,
@@ -178,14 +169,9 @@ class Routes:
             "updatedAt": item.added_at,
             "year": item.year,
         }
-        for argument, value in query.items():
-            name = argument.rpartition(".")[2]
-            field = name.rstrip("<>!")
-            if name in ("title", "title=") and not (value == item.title if name == "title=" else value.lower() in item.title.lower()):
-                return False
-            if field in FIELDS and not OPERATORS[name[len(field) :]](values[field], int(value)):
-                return False
-        return True
+        if query.get("title", "").lower() not in item.title.lower() or query.get("title=", item.title) != item.title:
+            return False
+        return passes(query, values)
 
     async def _sessions(self, request: web.Request, account: Account) -> web.Response:
         """List what is played, for the owner only."""
@@ -206,21 +192,12 @@ class Routes:
 
     async def _history(self, request: web.Request, account: Account) -> web.Response:
         """List whole plays; the owner sees everybody's."""
-        rows = [
-            {
-                "historyKey": one["historyKey"],
-                "ratingKey": str(one["item"].key),
-                "key": f"/library/metadata/{one['item'].key}",
-                "title": one["item"].title,
-                "type": "episode" if one["item"].kind == EPISODE else "movie",
-                "librarySectionID": str(one["item"].section.key),
-                "viewedAt": one["viewedAt"],
-                "accountID": one["account"].account_id,
-            }
-            for one in reversed(self._server.history)
-            if account.account_id in (1, one["account"].account_id)
-        ]
-        return answer(request, {"size": len(rows), "totalSize": len(rows), "offset": 0, **({"Metadata": rows} if rows else {})})
+        known = self._server.library.by_rating_key
+        rows = [view.row(exists=view.item.key in known) for view in chosen(self._server.history, account.account_id, request.query)]
+        start, size = page(request)
+        first = start or 0
+        some = rows[first : None if size is None else first + size]
+        return answer(request, {"size": len(some), "totalSize": len(rows), "offset": first, **({"Metadata": some} if some else {})})
 
     async def _accounts(self, request: web.Request, account: Account) -> web.Response:
         if account.account_id != 1:

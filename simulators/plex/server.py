@@ -11,11 +11,12 @@ from aiohttp import web
 
 from ..base import Act, Shown, Simulator
 from ..catalogue import Title
+from .history import View
 from .library import NAMES, Item, Library
-from .notifications import Notifications
+from .notifications import DONE, GONE, Notifications
 from .records import Records
 from .routes import Routes
-from .webhook import Sender
+from .webhook import letter
 from .wire import row
 
 type Json = dict[str, Any]
@@ -49,6 +50,10 @@ class PlexSimulator(Simulator):
     """A Plex server; `users` maps names to tokens, the first is the owner. `legacy` stocks it by the old agents."""
 
     kind: ClassVar[str] = "plex"
+    switches: ClassVar[Mapping[str, str]] = {
+        "allowed_without_token": "",
+        **dict.fromkeys(("sockets_allowed", "activities_for_all", "refreshes_on_read", "tells_of_ratings"), "notifications"),
+    }
 
     def __init__(
         self,
@@ -68,8 +73,7 @@ class PlexSimulator(Simulator):
         self.library = Library(titles, legacy=legacy, added_at=int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()))
         self.records = Records()
         self.sessions: dict[tuple[int, str], Session] = {}
-        self.history: list[Json] = []
-        self.sender = Sender(version)
+        self.history: list[View] = []
         self.notifications = Notifications(self)
         self.allowed_without_token = False
         """Whether who shows no token is taken for the owner, as a network that the owner lists is."""
@@ -87,7 +91,7 @@ class PlexSimulator(Simulator):
     @override
     def routes(self, app: web.Application) -> None:
         app.on_shutdown.append(self.notifications.close)
-        app.cleanup_ctx.extend((self.sender.run, self.notifications.run))
+        app.cleanup_ctx.append(self.notifications.run)
         Routes(self).add(app)
 
     def account_of(self, token: str) -> Account | None:
@@ -127,13 +131,16 @@ class PlexSimulator(Simulator):
         """Put a title on its shelf under a new rating key: nothing of what was watched of an earlier copy is known (server-apis §6)."""
         items = self.library.add(title, first=first)
         self.titles = (*self.titles, title)
+        for item in items:
+            self.notifications.changed(item, DONE)
         return str(items[0].key) if items else ""
 
     @override
-    async def remove(self, key: str) -> None:
-        for item in list(self.library.by_title[key]):
+    async def remove(self, key: str, library: str | None = None) -> None:
+        for item in [one for one in self.library.by_title[key] if library in (None, one.section.title)]:
             self.library.remove(item)
-        self.titles = tuple(title for title in self.titles if title.key != key)
+            self.notifications.changed(item, GONE)
+            self.titles = tuple(title for title in self.titles if title is not item.source)
 
     @override
     async def goodbye(self) -> None:
@@ -164,11 +171,16 @@ class PlexSimulator(Simulator):
         self.set_rating(self.accounts[user], self.library.by_title[key][0], -1 if rating is None else rating, self.now())
 
     def set_rating(self, account: Account, item: Item, rating: float, at: int) -> None:
-        """Rate an item, or with a negative number take the rating back; a webhook tells of it (server-apis §5.1)."""
+        """Rate an item, or with a negative number take the rating back; a webhook tells of it, with the number beside the event.
+
+        Whether sockets hear anything of it, and what number a withdrawal tells, is recorded nowhere: the first is switchable, the second as it was sent.
+        """
         self._sync_faults()
         record = self.records.edit(account.account_id, item)
         record.rating, record.rated_at = (None, 0) if rating < 0 else (rating, at)
-        self._tell("media.rate", Session("", account, item, f"{account.name}-player"))
+        self._tell("media.rate", Session("", account, item, f"{account.name}-player"), rating=rating)
+        if self.notifications.tells_of_ratings:
+            self.notifications.refreshed(account, item)
 
     def report(self, account: Account, item: Item, player: str, state: str, offset: int) -> None:
         """Take a player's report, with the sessions and webhooks that follow."""
@@ -204,7 +216,7 @@ class PlexSimulator(Simulator):
             self.report(account, item, player, state, offset)
 
     def _remember(self, account: Account, item: Item) -> None:
-        self.history.append({"historyKey": f"/status/sessions/history/{len(self.history) + 1}", "item": item, "account": account, "viewedAt": self.now()})
+        self.history.append(View(len(self.history) + 1, account.account_id, item, self.now()))
 
     def _shown(self, account: Account, key: str, item: Item) -> Shown:
         record = self.records.of(account.account_id, item)
@@ -215,25 +227,25 @@ class PlexSimulator(Simulator):
     def _sync_faults(self) -> None:
         self.records.read_only = self.faults.read_only
 
-    def _tell(self, event: str, session: Session) -> None:
+    def _tell(self, event: str, session: Session, **more: float) -> None:
         """Send a webhook as the owner's account has it, unless the cable is out."""
-        if self.faults.offline or not self.webhooks:
+        if self.faults.offline:
             return
         item, account = session.item, session.account
         metadata = row(item, account.account_id, self.records, guids=True, home=True)
         metadata = {name: value for name, value in metadata.items() if name not in ("Media", "duration")}
-        self.sender.send(
-            self.webhooks,
-            {
-                "event": event,
-                "user": account.account_id == OWNER,
-                "owner": True,
-                "Account": {"id": account.account_id, "thumb": f"https://plex.tv/users/{account.account_id}/avatar", "title": account.name},
-                "Server": {"title": self.name, "uuid": self.machine_identifier},
-                "Player": {"local": True, "publicAddress": "127.0.0.1", "title": "Simulated", "uuid": session.player},
-                "Metadata": {"librarySectionType": NAMES[item.section.kind], **metadata},
-            },
-        )
+        payload = {
+            "event": event,
+            **more,
+            "user": account.account_id == OWNER,
+            "owner": True,
+            "Account": {"id": account.account_id, "thumb": f"https://plex.tv/users/{account.account_id}/avatar", "title": account.name},
+            "Server": {"title": self.name, "uuid": self.machine_identifier},
+            "Player": {"local": True, "publicAddress": "127.0.0.1", "title": "Simulated", "uuid": session.player},
+            "Metadata": {"librarySectionType": NAMES[item.section.kind], **metadata},
+        }
+        for url in self.webhooks:
+            self.post.put(letter(url, payload, self.version))
 
 
 def _event(before: str, after: str, *, new: bool) -> str | None:

@@ -78,13 +78,15 @@ def _leaf(item: Item, record: Record) -> Json:
 
 
 def _branch(item: Item, account: int, records: Records) -> Json:
-    found = [records.of(account, leaf) for leaf in item.leaves()]
+    own, found = records.of(account, item), [records.of(account, leaf) for leaf in item.leaves()]
     return {
         "leafCount": len(found),
         "viewedLeafCount": sum(record.views > 0 for record in found),
         "childCount": len(item.children),
         "viewCount": sum(record.views for record in found),
         "lastViewedAt": max((record.viewed_at for record in found), default=0),
+        "userRating": own.rating,
+        "lastRatedAt": own.rated_at,
     }
 
 

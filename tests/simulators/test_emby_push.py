@@ -117,7 +117,7 @@ async def test_half_of_a_rewatch_says_not_completed(ear: tuple[Ear, str]) -> Non
 async def test_json_is_a_choice_from_4_9_on(ear: tuple[Ear, str], version: str, as_json: bool, sent: str) -> None:
     listener, url = ear
     simulator = emby(version)
-    simulator.webhooks, simulator.sender.as_json = [url], as_json
+    simulator.webhooks, simulator.hooks_as_json = [url], as_json
     async with serving(simulator):
         await simulator.act("anna", FILM.key, Act.MARK_WATCHED)
         body = (await listener.wait(1))[0]

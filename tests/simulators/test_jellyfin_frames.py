@@ -135,11 +135,20 @@ async def test_the_webhooks() -> None:
     async with hooked() as hook, replaying(version) as replay:
         replay.server.webhooks = [hook.url]
         await replay.run("basic", {})
-        await replay.server.sender.delivered()
+        await replay.server.post.delivered()
         told = [json.loads(line["raw"]) for line in lines(recording(version) / "basic" / "webhooks.jsonl")]
         then = [message(one, replay) for one in told if "ItemId" in one and not one.get("IsAutomated")]
-        here = [message(json.loads(text), replay) for *_, text in hook.came]
+        began = [session(one) for one in told if one["NotificationType"] == "SessionStart" and one["NotificationUsername"]]  # one was the server's own
+        came = [json.loads(text) for *_, text in hook.came]
+        here = [message(one, replay) for one in came if "ItemId" in one]
     assert here == then
+    assert [session(one) for one in came if one["NotificationType"] == "SessionStart"] == began
+
+
+def session(body: Json) -> Json:
+    """Return what is compared of the beginning of a session; the address is not told after Quick Connect."""
+    own = ("NotificationUsername", "Client", "DeviceName", "DeviceId", "LastActivityDate", "LastPlaybackCheckIn")
+    return [*(name for name in body if name != "RemoteEndPoint"), *(body[name] for name in own)]
 
 
 def message(body: Json, replay: Replay) -> Json:

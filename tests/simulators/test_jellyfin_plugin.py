@@ -105,7 +105,7 @@ async def test_the_recorded_set_up() -> None:
             request = exchanged(step["request"])
             hook.came.clear()
             status, body = await admin.ask(step["as"], request["method"], request["path"], request["params"], request["json"])
-            await server.sender.delivered()
+            await server.post.delivered()
             assert status == step["status"], name
             if "Configuration" in request["path"] and status == 200:
                 assert body == exchanged(step["body"]), name
@@ -153,7 +153,7 @@ async def test_what_is_configured_is_sent_at_once_and_only_that() -> None:
         await server.act("anna", FILM.key, Act.MARK_WATCHED)
         await server.act("anna", EPISODE.key, Act.MARK_WATCHED)
         await server.act("bob", FILM.key, Act.MARK_WATCHED)
-        await asyncio.wait_for(server.sender.delivered(), 10)
+        await asyncio.wait_for(server.post.delivered(), 10)
         assert [path for path, *_ in hook.came] == ["/all", "/all", "/bob"]
         assert {kind for _, kind, *_ in hook.came} == {"text/plain; charset=utf-8"}
 
