@@ -27,6 +27,8 @@ class Watching(Room):
         yield "DELETE", "/UserItems/{item}/Rating", self._rate
         yield "POST", "/UserFavoriteItems/{item}", self._favourite
         yield "DELETE", "/UserFavoriteItems/{item}", self._favourite
+        yield "POST", "/Users/{user}/FavoriteItems/{item}", self._favourite
+        yield "DELETE", "/Users/{user}/FavoriteItems/{item}", self._favourite
 
     async def _user_data(self, request: web.Request, caller: Caller) -> web.Response:
         user = self._user(request, caller)

@@ -11,6 +11,8 @@ from .records import Record, Records
 
 type Json = dict[str, Any]
 
+WITH_ZERO = frozenset({"index", "parentIndex", "viewedLeafCount"})
+"""What is there even when it is 0: recorded of `viewedLeafCount` (289 shows and seasons); of season 0, the specials, taken to be so."""
 UNAUTHORIZED = "<html><head><title>Unauthorized</title></head><body><h1>401 Unauthorized</h1></body></html>"
 
 
@@ -38,7 +40,7 @@ def row(item: Item, account: int, records: Records, *, guids: bool, home: bool =
     }
     if guids and not item.guid.startswith("com.plexapp"):
         found["Guid"] = [{"id": f"{kind}://{value}"} for kind, value in item.ids.items()]
-    return {name: value for name, value in found.items() if value not in (None, "", 0, [])}
+    return {name: value for name, value in found.items() if value not in (None, "", 0, []) or (value == 0 and name in WITH_ZERO)}
 
 
 def _ancestors(item: Item) -> Json:

@@ -53,7 +53,8 @@ class Plex:
         return {name: row[name] for name in STATE if name in row}
 
     async def history(self, who: str = "anna", **query: Json) -> list[Json]:
-        return (await self.ask("/status/sessions/history/all", who, **query))[1]["MediaContainer"].get("Metadata", [])
+        rows: list[Json] = (await self.ask("/status/sessions/history/all", who, **query))[1]["MediaContainer"].get("Metadata", [])
+        return rows
 
 
 @pytest.fixture
@@ -88,6 +89,15 @@ async def test_a_key_for_nothing_is_absent(plex: Plex, film: str) -> None:
     plex.simulator.stock("anna", FILM.key, played=True, count=2, date=WHEN)
     assert await plex.record(film) == {"viewCount": 2, "lastViewedAt": int(WHEN.timestamp())}
     assert "Metadata" not in await plex.films(**{"addedAt>>": int(NOW.timestamp())})
+
+
+async def test_some_zeros_are_there(plex: Plex, show: str) -> None:
+    """How much of a show is watched (recorded), and the number of the season of specials."""
+    [row] = (await plex.ask(f"/library/metadata/{show}"))[1]["MediaContainer"]["Metadata"]
+    assert row["viewedLeafCount"] == 0
+    special = await plex.simulator.add(replace(TITLES[-1], season=0, episode=1, path="Shows/special.mkv"))
+    [row] = (await plex.ask(f"/library/metadata/{special}"))[1]["MediaContainer"]["Metadata"]
+    assert (row["parentIndex"], row["index"], "viewCount" in row) == (0, 1, False)
 
 
 async def test_guids_come_on_request_and_with_single_items(plex: Plex, film: str) -> None:
