@@ -2,9 +2,9 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
@@ -16,10 +16,9 @@ from aiohttp.typedefs import Handler
 from .catalogue import Show, Title
 from .faults import Faults, Phase, with_broken_text
 from .post import Post
+from .switching import CONTROL, Switched
 
 __all__ = ["CONTROL", "Act", "Faults", "Phase", "Shown", "Simulator", "serving"]
-
-CONTROL = "/_simulator"
 
 
 class Act(StrEnum):
@@ -48,13 +47,11 @@ class Shown:
     rating: float | None = None
 
 
-class Simulator(ABC):
+class Simulator(Switched, ABC):
     """One media server on loopback, with users, titles and a record per user and item."""
 
     kind: ClassVar[str]
     version: str
-    switches: ClassVar[Mapping[str, str]] = {}
-    """What the server is like, unlike faults for good: names of attributes, and of the parts that have them."""
 
     def __init__(self, name: str, titles: tuple[Title, ...], *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Stock the server; `clock` can be skewed or frozen by a test."""
@@ -134,7 +131,7 @@ class Simulator(ABC):
     async def goodbye(self) -> None:
         """Tell everybody who listens that the server goes down."""
 
-    def restarted(self) -> None:  # noqa: B027 - not every server forgets anything
+    def restarted(self) -> None:
         """Forget what only lives as long as the process."""
 
     def starting(self, request: web.Request) -> web.Response:
@@ -178,10 +175,7 @@ class Simulator(ABC):
         app.router.add_get(f"{CONTROL}/state", self._get_state)
         app.router.add_post(f"{CONTROL}/act", self._post_act)
         app.router.add_post(f"{CONTROL}/rate", self._post_rate)
-        app.router.add_get(f"{CONTROL}/faults", self._get_faults)
-        app.router.add_post(f"{CONTROL}/faults", self._post_faults)
-        app.router.add_get(f"{CONTROL}/switches", self._get_switches)
-        app.router.add_post(f"{CONTROL}/switches", self._post_switches)
+        self.add_switches(app)
         app.router.add_post(f"{CONTROL}/webhooks", self._post_webhooks)
         app.router.add_post(f"{CONTROL}/library", self._post_library)
         app.router.add_post(f"{CONTROL}/restart", self._post_restart)
@@ -249,30 +243,6 @@ class Simulator(ABC):
         except KeyError as error:
             raise web.HTTPNotFound(text=f"unknown: {error}") from error
         return web.json_response({})
-
-    async def _get_faults(self, _request: web.Request) -> web.Response:
-        return web.json_response(asdict(self.faults))
-
-    async def _post_faults(self, request: web.Request) -> web.Response:
-        """Replace the faults: what the body does not name is switched off."""
-        asked = await request.json()
-        self.faults = Faults(**{one.name: asked[one.name] for one in fields(Faults) if one.name in asked})
-        self.faults.phase = Phase(self.faults.phase) if self.faults.phase else None
-        return web.json_response(asdict(self.faults))
-
-    async def _get_switches(self, _request: web.Request) -> web.Response:
-        return web.json_response({name: getattr(self._having(name), name) for name in self.switches})
-
-    async def _post_switches(self, request: web.Request) -> web.Response:
-        """Set what the body names; 400 for what there is not."""
-        for name, value in (await request.json()).items():
-            if name not in self.switches:
-                raise web.HTTPBadRequest(text=f"unknown: {name}")
-            setattr(self._having(name), name, value)
-        return await self._get_switches(request)
-
-    def _having(self, switch: str) -> object:
-        return getattr(self, self.switches[switch]) if self.switches[switch] else self
 
     async def _post_library(self, request: web.Request) -> web.Response:
         """`{"add": {fields of a title}}`, `{"remove": key}`, `{"move": key, "path": path}`, `{"unmount": library}`, `{"mount": library}`; 404 if unknown."""

@@ -17,7 +17,7 @@ POSITION_TOLERANCE = 10
 """Seconds by which two servers may differ: each rounds positions in its own way."""
 
 _SESSION = web.AppKey("session", ClientSession)
-_ROUTES = frozenset({"state", "act", "faults", "library", "restart"})
+_ROUTES = frozenset({"state", "act", "rate", "faults", "switches", "library", "restart"})
 
 type Json = dict[str, Any]
 type _Shown = dict[str, dict[str, Json]]

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import ClassVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..base import CONTROL, Faults
+from ..faults import Faults
 from ..plex import PlexSimulator
+from ..switching import CONTROL, Switched
 from .people import PIN_LIFE, Json, Link, Listed, Person, code, connection, people_of
 
 PAGE = Path(__file__).with_name("auth.html")
@@ -19,12 +21,14 @@ FIRST_PIN = 111222333
 type Asked = Callable[[web.Request, Person], Awaitable[web.Response]]
 
 
-class PlexTvSimulator:
+class PlexTvSimulator(Switched):
     """plex.tv with the accounts of the servers that join it.
 
     `refused_switches`: so many switches of Home users get a 429, with `retry_after` if that is set (pitfall 28). `tells_shared_tokens`: whether the list of
     shared servers has their tokens, which plex.tv took away for a while (server-apis §1.1).
     """
+
+    switches: ClassVar[Mapping[str, str]] = dict.fromkeys(("refused_switches", "retry_after", "tells_shared_tokens"), "")
 
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Begin with nobody."""
@@ -71,7 +75,9 @@ class PlexTvSimulator:
         app = web.Application(middlewares=[self._misbehave])
         add = app.router.add_route
         add("GET", "/auth", self._page)
+        self.add_switches(app)
         add("POST", f"{CONTROL}/agree", self._agree)
+        add("POST", f"{CONTROL}/move", self._move)
         add("POST", "/api/v2/pins", self._new_pin)
         add("GET", "/api/v2/pins/{pin}", self._pin)
         for method, path, handler in (
@@ -124,6 +130,15 @@ class PlexTvSimulator:
             self.agree(asked["code"], asked["user"])
         except KeyError as error:
             raise web.HTTPNotFound(text=f"unknown: {error}") from error
+        return web.json_response({})
+
+    async def _move(self, request: web.Request) -> web.Response:
+        """`{"server": name, "urls": [...]}`: let a server tell other addresses; 404 for an unknown server."""
+        asked = await request.json()
+        found = next((listed.server for listed in self.listed if listed.server.name == asked["server"]), None)
+        if found is None:
+            raise web.HTTPNotFound(text=f"unknown: {asked['server']}")
+        self.move(found, *asked["urls"])
         return web.json_response({})
 
     async def _new_pin(self, request: web.Request) -> web.Response:

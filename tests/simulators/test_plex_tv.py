@@ -143,17 +143,30 @@ async def test_webhooks_are_replaced_as_a_whole(place: Place) -> None:
 
 
 async def test_faults_and_moves(place: Place) -> None:
-    """It can be away, and servers move."""
-    place.tv.faults.status = 500
+    """It can be away, and servers move, by control routes too."""
+    await place.ask("POST", "/_simulator/faults", json={"status": 500})
     await place.ask("GET", "/api/v2/user", 500)
-    place.tv.faults.status = None
-    place.tv.move(place.server, "https://relay.invalid:8443")
+    await place.ask("POST", "/_simulator/faults", json={})
+    await place.ask("POST", "/_simulator/move", 404, json={"server": "Elsewhere", "urls": []})
+    await place.ask("POST", "/_simulator/move", json={"server": "Study", "urls": ["https://relay.invalid:8443"]})
     _, server = await place.ask("GET", "/api/v2/resources")
     assert [(one["uri"], one["port"]) for one in server["connections"]] == [("https://relay.invalid:8443", 8443)]
     place.tv.faults.offline = True
     with pytest.raises(ServerDisconnectedError):
         await place.ask("GET", "/api/v2/user")
     assert place.tv.requests.count("GET /api/v2/user") >= 2
+
+
+async def test_switches(place: Place) -> None:
+    """So many switches of users are too many (pitfall 28); shared servers without their tokens."""
+    users = {one["title"]: one["uuid"] for one in (await place.ask("GET", "/api/v2/home/users"))["users"]}
+    switches = {"refused_switches": 1, "retry_after": 7, "tells_shared_tokens": False}
+    assert await place.ask("POST", "/_simulator/switches", json=switches) == switches
+    path = f"/api/v2/home/users/{users['kid']}/switch"
+    async with place.session.post(place.url + path, headers=OWNER) as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
+    await place.ask("POST", path, 201)
+    assert "accessToken" not in await place.ask("GET", f"/api/servers/{place.server.machine_identifier}/shared_servers")
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
