@@ -123,6 +123,7 @@ async def test_plexapi_hears_alerts() -> None:
         [session] = heard.get(timeout=10)["PlaySessionStateNotification"]
         assert (session["ratingKey"], session["state"], session["viewOffset"]) == (str(film.ratingKey), "playing", 600_000)
         listener.stop()
+        listener.join()
 
     async with serving(plex) as url:
         await in_thread(lambda: work(url))
