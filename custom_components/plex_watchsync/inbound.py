@@ -6,11 +6,17 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .const import CONF_KIND, CONF_USER_ID, CONF_VIEWER, DOMAIN, SIGNAL_PLAYBACK, SIGNAL_WEBHOOK
 from .coordinator import WatchSyncConfigEntry
+from .engine.ignores import found_to_take_part, takes_part
 from .engine.journal import Note, NoteKind
+from .engine.viewer import ViewerSync
 from .helpers import account_subentries, is_household, utcnow
 from .hub import HUB
-from .ports import Hint, InboundEvent, InboundRequest
+from .logger import LOGGER
+from .ports import Hint, InboundEvent, InboundRequest, ServerError
 from .servers import without_secrets
+from .sync.model import ReplicaId
+
+LEFT_ALONE = "it is about no title that takes part here"
 
 
 @callback
@@ -18,15 +24,39 @@ def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent,
     """Route an event to its server and accounts: tell of what a player did, and have its item looked at. `way` is how it came, `message` in which words."""
     target = _server_entry(hass, entry, event)
     accounts = [one for one in account_subentries(target) if _is_by(event, one.data[CONF_USER_ID], one.title)] if target else []
-    for account in accounts:
-        viewer, at = account.data[CONF_VIEWER], event.at or utcnow()
-        if event.playback:
-            async_dispatcher_send(hass, SIGNAL_PLAYBACK.format(viewer), account.subentry_id, event)
-        if event.may_have_changed and event.item_id:
-            hass.data[HUB].hint(viewer, [Hint(account.subentry_id, event.item_id, min(at, utcnow()), event.unplayed, event.settled)])
-    reason = "it is from another server" if target is None else "" if accounts else "its user has no account here"
-    used = bool(accounts) and (event.may_have_changed or event.playback is not None)
+    taking_part = [one for one in accounts if _follow(hass, one, event)]
+    reason = "it is from another server" if target is None else "its user has no account here" if not accounts else "" if taking_part else LEFT_ALONE
+    used = bool(taking_part) and (event.may_have_changed or event.playback is not None)
     note(hass, target or entry, way, "processed" if used else "ignored", event=event, account=next(iter(accounts), None), reason=reason, message=message)
+
+
+def _follow(hass: HomeAssistant, account: ConfigSubentry, event: InboundEvent) -> bool:
+    """Do for an account what follows from an event; whether it is about anything that takes part, as far as that is known (I8)."""
+    if event.item_id is None:
+        return False
+    account_id, hub = account.subentry_id, hass.data[HUB]
+    viewer = hub.viewers.get(account.data[CONF_VIEWER])
+    if viewer is None or account_id not in viewer.accounts:
+        return False
+    known = takes_part(viewer.baseline, viewer.accounts[account_id], ReplicaId(account_id, event.item_id), event.library)
+    if known is False:
+        return False
+    if event.playback:
+        telling = _tell(hass, viewer, account_id, event, is_known=bool(known))
+        hass.async_create_background_task(telling, f"{DOMAIN} tells of a player", eager_start=True)
+    if event.may_have_changed:
+        hub.hint(viewer.viewer, [Hint(account_id, event.item_id, min(event.at or utcnow(), utcnow()), event.unplayed, event.settled)])
+    return True
+
+
+async def _tell(hass: HomeAssistant, viewer: ViewerSync, account_id: str, event: InboundEvent, *, is_known: bool) -> None:
+    """Tell of what a player did; a title that is not known yet is looked up first: it may be ignored, or lie in a library that is (pitfall 15)."""
+    assert event.item_id is not None
+    try:
+        if is_known or await found_to_take_part(viewer.ignores.selection, viewer.accounts[account_id], event.item_id):
+            async_dispatcher_send(hass, SIGNAL_PLAYBACK.format(viewer.viewer), account_id, event)
+    except ServerError as error:
+        LOGGER.debug("What is played cannot be looked up: %s", error)
 
 
 def _server_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent) -> WatchSyncConfigEntry | None:

@@ -1,4 +1,4 @@
-"""What a viewer wants left alone (I8), kept beside what was agreed on."""
+"""What a viewer wants left alone (I8), kept beside what was agreed on; what of that a server tells."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,8 +6,10 @@ from typing import Any
 
 from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline
+from ..sync.model import ReplicaId
 from ..sync.selection import NOTHING, Selection
 from .listing import covered
+from .run import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,17 @@ class Ignores:
     def without(self, selection: Selection) -> tuple[Rule, ...]:
         """Return the rules but those that name one of the selected."""
         return tuple(rule for rule in self.rules if not rule.selection.meets(selection))
+
+
+def takes_part(baseline: Baseline, account: Account, replica_id: ReplicaId, library: str | None) -> bool | None:
+    """Whether what happens at a replica, in a library if its server names one, is to be told of; None when only the server can tell (I8)."""
+    if library is not None and library not in account.libraries:
+        return False
+    items = baseline.of_replica(replica_id)
+    return all(item.replicas[replica_id].library in account.libraries and not baseline.is_ignored(item) for item in items) if items else None
+
+
+async def found_to_take_part(ignored: Selection, account: Account, item_id: str) -> bool:
+    """Ask a server of something that is not known yet; raises `ServerError`."""
+    rows = await account.server.read_items([item_id])
+    return any(row.library in account.libraries and not any(ignored.covers(part.keys) for part in row.parts) for row in rows)
