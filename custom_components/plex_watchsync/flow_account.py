@@ -2,7 +2,6 @@
 
 import asyncio
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -26,15 +25,16 @@ from .const import (
     DOMAIN,
     SUBENTRY_VIEWER,
 )
-from .engine.report import Report
 from .engine.run import Account
+from .flow_preview import Preview, previewed
 from .flow_sign_in import Access, AskingSteps
-from .helpers import household_entry, opened, server_name_of, viewer_subentries
-from .hub import hub_of
+from .helpers import household_entry, opened, viewer_subentries
+from .hub import account_policy, hub_of
 from .ports import Library, ServerUser
 from .servers import Connection
-from .sync.plan import WriteKind
-from .sync.policy import AccountPolicy, Direction, InitialSync
+from .sync.policy import Direction, InitialSync
+
+PATIENCE = 10  # seconds that a submitted preview is waited for before progress is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
     draft: Draft
     chosen: Mapping[str, Any] = {}
     """What was chosen in `sync`."""
-    _reading: asyncio.Task[Report | None] | None = None
+    _reading: asyncio.Task[Preview | None] | None = None
+    _shown: Preview | None = None
+    """What was submitted, to be compared with how it is now."""
 
     @abstractmethod
     async def async_finish(self) -> Result:
@@ -64,6 +66,10 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
     def taken(self) -> frozenset[str]:
         """Return the ids of users that have an account already."""
         return frozenset()
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the options of the server's entry."""
+        return {}
 
     async def async_step_account(self, user_input: dict[str, Any] | None = None) -> Result:
         """Choose the server's user and the viewer."""
@@ -89,7 +95,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
         if user_input is not None:
             self.chosen = user_input
             if user_input[CONF_LIBRARIES]:
-                self._reading = None
+                self._reading = self._shown = None
                 return await self.async_step_reading()
             self.errors = {CONF_LIBRARIES: "no_libraries"}
         everything = [library.library_id for library in self.draft.libraries]
@@ -103,24 +109,31 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
 
     async def async_step_reading(self, user_input: dict[str, Any] | None = None) -> Result:
         """Read the libraries while the flow shows progress; what goes wrong is shown where the libraries are chosen."""
-        if self._reading is None:  # never done at once: the form's input would be handed to the step that follows, as if it had been its own
-            self._reading = self.hass.async_create_task(self._read(), f"{DOMAIN} preview of a first sync", eager_start=False)
-        if not self._reading.done():
+        reading = self._reading = self._reading or self._begin_reading()
+        if not reading.done():
             return self.async_show_progress(
                 step_id="reading",
                 progress_action="reading",
-                progress_task=self._reading,
+                progress_task=reading,
                 description_placeholders={"server": self.access.server},
             )
-        return self.async_show_progress_done(next_step_id="preview" if self._reading.result() else "sync")
+        return self.async_show_progress_done(next_step_id="preview" if reading.result() else "sync")
 
     async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> Result:
-        """Show what would be written where; submitting it makes the account."""
+        """Show what would be written where; submitting it makes the account, unless something else would be written by now (G1)."""
+        preview = self._reading.result() if self._reading else None
+        assert preview is not None
         if self.submitted(user_input) is not None:
+            self._shown, self._reading = preview, self._begin_reading()
+            return await self._read_anew(self._reading)
+        if self._shown and self._shown.content == preview.content:
             return await self.async_finish()
-        report = self._reading.result() if self._reading else None
-        assert report is not None
-        return self.async_show_form(step_id="preview", description_placeholders=self._numbers(report), last_step=True)
+        return self.async_show_form(
+            step_id="preview",
+            errors={"base": "plan_changed"} if self._shown else {},
+            description_placeholders={"server": self.access.server, **preview.placeholders()},
+            last_step=True,
+        )
 
     def account_data(self, viewer_id: str) -> dict[str, Any]:
         """Return the data of the account's subentry."""
@@ -168,37 +181,29 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
             self.errors = {"base": "nothing_to_see"}
         return bool(libraries)
 
-    async def _read(self) -> Report | None:
+    def _begin_reading(self) -> asyncio.Task[Preview | None]:
+        """Begin to plan; never done at once: a form's input would be handed to the step that follows, as if it had been its own."""
+        return self.hass.async_create_task(self._read(), f"{DOMAIN} preview of a first sync", eager_start=False)
+
+    async def _read(self) -> Preview | None:
         return await self.asked(self._preview())
 
-    async def _preview(self) -> Report:
+    async def _read_anew(self, reading: asyncio.Task[Preview | None]) -> Result:
+        """Go on at once if reading takes no time, else with progress."""
+        await asyncio.wait({reading}, timeout=PATIENCE)
+        if not reading.done():
+            return await self.async_step_reading()
+        return await (self.async_step_preview() if reading.result() else self.async_step_sync())
+
+    async def _preview(self) -> Preview:
         """Plan the first sync; raises `StoreError`, and the `ServerError` of whoever could not be read."""
         draft, chosen = self.draft, self.chosen
         server, known = opened(self.hass, draft.connection), _viewer(self.hass, draft.viewer)
-        policy = AccountPolicy(server.traits, Direction(chosen[CONF_DIRECTION]), InitialSync(chosen[CONF_INITIAL_SYNC]))
-        report = await hub_of(self.hass).preview(known.subentry_id if known else None, Account(server, policy, frozenset(chosen[CONF_LIBRARIES])))
+        account = Account(server, account_policy(server.traits, chosen, self.options()), frozenset(chosen[CONF_LIBRARIES]))
+        report = await hub_of(self.hass).preview(known.subentry_id if known else None, account)
         for error in report.errors.values():
             raise error
-        return report
-
-    def _numbers(self, report: Report) -> dict[str, str]:
-        """Return the numbers of the preview: what was found, and what would be written in all and for each server."""
-        server, kinds = self.access.server, Counter(write.kind for write in report.planned)
-        by_server: dict[str, Counter[WriteKind]] = {}
-        for write in report.planned:
-            by_server.setdefault(server_name_of(self.hass, write.account) or server, Counter())[write.kind] += 1
-        lines = [f"- **{name}**: {' / '.join(_counted(one).values())}" for name, one in sorted(by_server.items())]
-        found = {
-            "found": str(sum(counts.read for counts in report.counts.values())),
-            "news": str(len({change.item_id for change in report.changes})),
-        }
-        return {"server": server, **found, **_counted(kinds), "servers": "\n".join(lines) or "-"}
-
-
-def _counted(kinds: Counter[WriteKind]) -> dict[str, str]:
-    moved = kinds[WriteKind.SET_POSITION] + kinds[WriteKind.SET_DATE]
-    counts = {"watched": kinds[WriteKind.MARK_WATCHED], "unwatched": kinds[WriteKind.MARK_UNWATCHED], "moved": moved, "rated": kinds[WriteKind.RATE]}
-    return {name: str(count) for name, count in counts.items()}
+        return await previewed(self.hass, report, self.access.server, draft.libraries)
 
 
 def _viewers(hass: HomeAssistant) -> list[ConfigSubentry]:

@@ -82,6 +82,10 @@ class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult
         return frozenset(str(account.unique_id) for account in account_subentries(self._get_entry()))
 
     @override
+    def options(self) -> Mapping[str, Any]:
+        return self._get_entry().options
+
+    @override
     async def async_finish(self) -> SubentryFlowResult:
         viewer_id, user = await self.async_viewer_id(), self.draft.user
         return self.async_create_entry(title=user.name, data=self.account_data(viewer_id), unique_id=user.user_id)

@@ -1,11 +1,12 @@
 """One per Home Assistant: the viewers' syncs, the loaded servers, and the hints that wait to be looked at."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
@@ -48,7 +49,7 @@ from .held import announce, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
 from .ports import Hint
 from .store import StoredDocuments
-from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy
+from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy, Traits
 
 SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
 FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
@@ -306,14 +307,7 @@ class Hub:
 
     def _account(self, entry: ConfigEntry, subentry: ConfigSubentry) -> Account:
         server = server_of(self.hass, entry, subentry)
-        policy = AccountPolicy(
-            server.traits,
-            Direction(subentry.data[CONF_DIRECTION]),
-            InitialSync(subentry.data[CONF_INITIAL_SYNC]),
-            sync_position=entry.options.get(CONF_SYNC_POSITION, True),
-            sync_ratings=entry.options.get(CONF_SYNC_RATINGS, True),
-        )
-        return Account(server, policy, frozenset(subentry.data[CONF_LIBRARIES]))
+        return Account(server, account_policy(server.traits, subentry.data, entry.options), frozenset(subentry.data[CONF_LIBRARIES]))
 
     def _follow_options(self, viewer: ViewerSync) -> None:
         household = household_entry(self.hass)
@@ -335,6 +329,17 @@ class Hub:
                 vanished_percent=int(options.get(CONF_VANISHED_PERCENT, usual.limits.vanished_percent)),
             ),
         )
+
+
+def account_policy(traits: Traits, chosen: Mapping[str, Any], options: Mapping[str, Any]) -> AccountPolicy:
+    """Return how an account takes part, by what was chosen for it and by its server's options."""
+    return AccountPolicy(
+        traits,
+        Direction(chosen[CONF_DIRECTION]),
+        InitialSync(chosen[CONF_INITIAL_SYNC]),
+        sync_position=options.get(CONF_SYNC_POSITION, True),
+        sync_ratings=options.get(CONF_SYNC_RATINGS, True),
+    )
 
 
 HUB: HassKey[Hub] = HassKey(DOMAIN)

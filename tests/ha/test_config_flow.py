@@ -16,6 +16,8 @@ from custom_components.plex_watchsync.hub import Hub
 from custom_components.plex_watchsync.ports import Forbidden, ServerUnavailable, StoreError
 from custom_components.plex_watchsync.servers.mediabrowser import EmbyServer
 from custom_components.plex_watchsync.servers.plex import PlexServer
+from simulators.base import Act
+from simulators.catalogue import Title
 
 from .conftest import FILM, OTHER, TITLES, House
 from .flows import PATHS, SECRETS, Walk, added, begin, kind, typed
@@ -145,9 +147,71 @@ async def test_the_preview_counts(house: House) -> None:
     await house.fill(first)
     await house.settle()
     second = await house.to_preview("emby")
-    lines = "- **Cellar**: 1 / 0 / 0 / 1\n- **Study**: 1 / 0 / 0 / 0"
+    lines = (
+        f"- **Cellar**: 1 / 0 / 0 / 1\n  - Movies: 1 / 0 / 0 / 1\n  - ✓ {_named(OTHER)}; ★ {_named(FILM)}\n"
+        f"- **Study**: 1 / 0 / 0 / 0\n  - Movies: 1 / 0 / 0 / 0\n  - ✓ {_named(FILM)}"
+    )
     assert _numbers(second) == {**counts, "news": "1", "watched": "2", "rated": "1", "servers": lines}
     assert (plex.shown(FILM).played, emby.shown(OTHER).played) == (False, False)
+
+
+async def test_the_preview_names_some_of_the_titles(house: House) -> None:
+    """What would be taken away is named first, and of many titles ten; a server that does not answer has no names of libraries (G1)."""
+    for title in TITLES:
+        house.places["emby"].simulator.stock("anna", title.key, played=True, count=1)
+    await house.add("plex")
+    walk = await _at_sync(house)
+    house.places["plex"].simulator.faults.offline = True
+    shown = await walk.keep()
+    study = shown["description_placeholders"]["servers"].splitlines()
+    assert study[0] == f"- **Study**: {len(TITLES)} / 0 / 0 / 0"
+    assert sorted(line.split(": ")[1] for line in study[1:3]) == ["4 / 0 / 0 / 0", "6 / 0 / 0 / 0"]
+    assert (study[3].count("✓"), "…" in study[3]) == (10, False)
+    house.places["plex"].simulator.faults.offline = False
+
+
+@pytest.mark.parametrize("patience", [10, 0])
+async def test_what_was_not_shown_is_not_synced(house: House, monkeypatch: pytest.MonkeyPatch, patience: int) -> None:
+    """G1: a plan that changed since the preview is shown anew, and says so; submitted again it is carried out."""
+    monkeypatch.setattr("custom_components.plex_watchsync.flow_account.PATIENCE", patience)
+    await house.add("plex")
+    walk = await _at_sync(house)
+    shown = await walk.keep()
+    assert (shown["step_id"], shown["errors"], shown["description_placeholders"]["watched"]) == ("preview", {}, "0")
+    await house.places["emby"].act(Act.MARK_WATCHED)
+    shown = await walk.fill()
+    assert (shown["step_id"], shown["errors"], shown["description_placeholders"]["watched"]) == ("preview", {"base": "plan_changed"}, "1")
+    assert (await walk.look())["errors"] == {"base": "plan_changed"}
+    assert not house.places["plex"].shown().played
+    assert kind(await walk.fill()) == "create_entry"
+    await house.settle()
+    assert house.places["plex"].shown().played
+
+
+async def test_what_was_agreed_on_meanwhile_counts_too(house: House) -> None:
+    """G1: the plan changes as well by what people watch elsewhere."""
+    entry = await house.add("plex")
+    walk = await _at_sync(house)
+    assert (await walk.keep())["step_id"] == "preview"
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await house.call("sync", config_entry_id=entry.entry_id)
+    shown = await walk.fill()
+    assert (shown["step_id"], shown["errors"]) == ("preview", {"base": "plan_changed"})
+    assert "Cellar" in shown["description_placeholders"]["servers"]
+
+
+async def test_a_server_that_goes_away_before_the_preview_is_submitted(house: House) -> None:
+    """R2: what cannot be checked is not synced; chosen again, all begins anew."""
+    walk, simulator = await _at_sync(house), house.places["emby"].simulator
+    assert (await walk.keep())["step_id"] == "preview"
+    simulator.faults.status = 403
+    shown = await walk.fill()
+    assert (shown["step_id"], shown["errors"]) == ("sync", {"base": "no_rights"})
+    simulator.faults.status = None
+    await house.places["emby"].act(Act.MARK_WATCHED)
+    shown = await walk.keep()
+    assert (shown["step_id"], shown["errors"]) == ("preview", {})
+    assert kind(await walk.fill()) == "create_entry"
 
 
 async def test_the_same_server_twice(house: House) -> None:
@@ -295,6 +359,10 @@ def _viewers(house: House) -> list[Any]:
     household = household_entry(house.hass)
     assert household is not None
     return viewer_subentries(household)
+
+
+def _named(title: Title) -> str:
+    return f"{title.name} ({title.year})"
 
 
 def _numbers(shown: Mapping[str, Any]) -> dict[str, str]:

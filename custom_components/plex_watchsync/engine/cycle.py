@@ -112,8 +112,8 @@ class Cycle:
 
     def describe(self, operation: Operation) -> Write:
         """Name a planned write for people."""
-        items = self.baseline.of_replica(operation.replica)
-        return Write(operation.replica.account, operation.replica.item, items[0].media, operation.kind, operation.reason)
+        replica_id, item = operation.replica, self.baseline.of_replica(operation.replica)[0]
+        return Write(replica_id.account, replica_id.item, item.replicas[replica_id].library, item.media, operation.kind, operation.reason)
 
     def _operation(self, replica_id: ReplicaId) -> Operation | None:
         if replica_id.account not in self.accounts or self.holds.has(replica_id):

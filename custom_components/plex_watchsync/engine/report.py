@@ -49,6 +49,7 @@ class Write:
 
     account: str
     item_id: str
+    library: str
     media: Media
     kind: WriteKind
     reason: str
