@@ -27,8 +27,9 @@ def viewer_name(hass: HomeAssistant, viewer_id: str) -> str:
 
 def titles(viewer: ViewerSync, hold: Hold) -> list[str]:
     """Name what is held, as far as it is still known."""
-    items = (item for one in hold.items for item in viewer.baseline.of_replica(ReplicaId(hold.account, one)))
-    return sorted({str(item.media) for item in items})
+    known = (viewer.baseline.get(one) for one in hold.items)
+    items = known if hold.of_restore else (item for one in hold.items for item in viewer.baseline.of_replica(ReplicaId(hold.account, one)))
+    return sorted({str(item.media) for item in items if item})
 
 
 def described(hass: HomeAssistant, viewer: ViewerSync, hold: Hold) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def show_issues(hass: HomeAssistant, viewer: ViewerSync) -> None:
             data={"viewer": viewer.viewer, "run_id": run_id},
             is_fixable=True,
             severity=ir.IssueSeverity.WARNING,
-            translation_key="held_run",
+            translation_key="held_restore" if any(hold.of_restore for hold in holds) else "held_run",
             translation_placeholders=placeholders(hass, viewer, holds),
         )
 

@@ -71,6 +71,7 @@ async def _restore(call: ServiceCall) -> ServiceResponse:
         "unchanged": restore.unchanged,
         "older": restore.older,
         "left_alone": restore.left_alone,
+        "held": restore.held,
     }
 
 

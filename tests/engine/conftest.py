@@ -1,6 +1,7 @@
 """A viewer with three model servers."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,9 +9,13 @@ from custom_components.plex_watchsync.engine.report import Change, Report
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind
+from custom_components.plex_watchsync.sync.model import WatchState
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Direction
 
-from .fakes import LIBRARY, Clock, MemoryDocuments, ModelServer
+from .fakes import LIBRARY, START, Clock, MemoryDocuments, ModelServer
+
+FILMS = [f"tt{number}" for number in range(100, 140)]
+WATCHED = WatchState(played=True, play_count=1, last_played=START - timedelta(days=9))
 
 
 @dataclass
@@ -76,3 +81,20 @@ async def house() -> House:
     house = House()
     await house.sync()
     return house
+
+
+@pytest.fixture
+async def stocked() -> House:
+    """Return a house with forty more films, all watched everywhere, that was synced once."""
+    house = House()
+    for server in house.servers.values():
+        for film in FILMS:
+            server.stock(film, state=WATCHED)
+    await house.sync()
+    house.writes()
+    return house
+
+
+def watched(house: House) -> dict[str, int]:
+    """Count what each server shows as watched."""
+    return {name: sum(record.played for record in server.records.values()) for name, server in house.servers.items()}

@@ -1,7 +1,5 @@
 """G2: what is more than a person does is held, survives a restart, and is approved or discarded by a person."""
 
-from datetime import timedelta
-
 import pytest
 
 from custom_components.plex_watchsync.engine import cycle as cycle_module
@@ -9,26 +7,9 @@ from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.ports import Hint, ServerUnavailable, StoreError
 from custom_components.plex_watchsync.sync.guard import MOST_IN_WINDOW, WINDOW, Trip
-from custom_components.plex_watchsync.sync.model import WatchState
 from custom_components.plex_watchsync.sync.policy import Limits
 
-from .conftest import House
-from .fakes import START
-
-FILMS = [f"tt{number}" for number in range(100, 140)]
-WATCHED = WatchState(played=True, play_count=1, last_played=START - timedelta(days=9))
-
-
-@pytest.fixture
-async def stocked() -> House:
-    """Return a house with forty more films, all watched everywhere, that was synced once."""
-    house = House()
-    for server in house.servers.values():
-        for film in FILMS:
-            server.stock(film, state=WATCHED)
-    await house.sync()
-    house.writes()
-    return house
+from .conftest import FILMS, House, watched
 
 
 async def wiped(house: House, count: int, name: str = "plex") -> Report:
@@ -36,11 +17,6 @@ async def wiped(house: House, count: int, name: str = "plex") -> Report:
     for film in FILMS[:count]:
         house.servers[name].unwatch(film)
     return await house.sync()
-
-
-def watched(house: House) -> dict[str, int]:
-    """Count what each server shows as watched."""
-    return {name: sum(record.played for record in server.records.values()) for name, server in house.servers.items()}
 
 
 async def test_a_person_may_unwatch_some(stocked: House) -> None:

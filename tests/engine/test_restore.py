@@ -3,15 +3,19 @@
 import pytest
 
 from custom_components.plex_watchsync.engine.ignores import Rule
+from custom_components.plex_watchsync.engine.journal import NoteKind, Query
 from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.restore import Restore, entries_of
 from custom_components.plex_watchsync.engine.run import Run
-from custom_components.plex_watchsync.sync.merge import NO_CLAIMS, Claims, View
+from custom_components.plex_watchsync.engine.undo import Undoing
+from custom_components.plex_watchsync.ports import ServerUnavailable
+from custom_components.plex_watchsync.sync.guard import Trip
+from custom_components.plex_watchsync.sync.merge import NO_CLAIMS, Claims, Rating, Spot, View
 from custom_components.plex_watchsync.sync.model import Media, MediaKind
 from custom_components.plex_watchsync.sync.portable import Entry
 from custom_components.plex_watchsync.sync.selection import Selection
 
-from .conftest import House
+from .conftest import FILMS, House, watched
 
 
 async def saved(house: House) -> tuple[Entry, ...]:
@@ -104,3 +108,90 @@ async def test_registers_that_the_backup_knows_nothing_of_stay(house: House, *, 
     entry = Entry(Media(MediaKind.MOVIE, "tt1"), frozenset({"movie/imdb/tt1"}), Claims(View(house.clock(), True, house.clock(), 1)))
     await restore(house, (entry,), overwrite=overwrite)
     assert {(server.records["tt1"].played, server.records["tt1"].position) for server in house.servers.values()} == {(True, 1200)}
+
+
+def unwatched(house: House, count: int) -> tuple[Entry, ...]:
+    """Make a backup in which so many of the films are unwatched."""
+    view = View(house.clock(), played=False)
+    return tuple(Entry(Media(MediaKind.MOVIE, film), frozenset({f"movie/imdb/{film}"}), Claims(view)) for film in FILMS[:count])
+
+
+async def test_a_restore_may_unwatch_some(stocked: House) -> None:
+    """G2: as many as a person may."""
+    step, report = await restore(stocked, unwatched(stocked, 10))
+    assert (step.restored, step.held, report.held) == (10, 0, [])
+    assert set(watched(stocked).values()) == {30}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_a_restore_that_unwatches_more_is_held(stocked: House, *, overwrite: bool) -> None:
+    """G2: all else is restored; what is held survives a restart, and once it is approved all servers follow, but for what was watched since."""
+    seen = Entry(Media(MediaKind.MOVIE, "tt1"), frozenset({"movie/imdb/tt1"}), Claims(View(stocked.clock(), True, stocked.clock(), 1)))
+    entries = (*unwatched(stocked, 30), seen)
+    step, _report = await restore(stocked, entries, overwrite=overwrite, dry_run=True)
+    assert (step.held, stocked.viewer.holds.held) == (30, [])
+    step, report = await restore(stocked, entries, overwrite=overwrite)
+    assert (step.restored, step.held, step.older) == (1, 30, 0)
+    assert set(watched(stocked).values()) == {41}
+    (hold,) = report.held
+    assert (hold.account, hold.trip, len(hold.items)) == ("", Trip.RESTORE, 30)
+    await stocked.restart()
+    await stocked.sync()
+    assert set(watched(stocked).values()) == {41}
+    stocked.servers["emby"].watch(FILMS[0])
+    await stocked.sync()
+    (report,) = await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id), "approval")
+    assert not stocked.viewer.holds.held
+    assert set(watched(stocked).values()) == {12}
+    assert {change.reason for change in report.changes} == {"restored from a backup, approved"}
+    assert stocked.played(FILMS[0]) == {"plex": True, "jellyfin": True, "emby": True}
+
+
+async def test_a_held_restore_that_is_discarded(stocked: House) -> None:
+    """G2: nothing followed from it, so nothing is to be written; not even a server that is away keeps it."""
+    await restore(stocked, unwatched(stocked, 30))
+    stocked.servers["emby"].error = ServerUnavailable("away")
+    stocked.writes()
+    report = await stocked.viewer.discard(stocked.viewer.holds.held)
+    assert not stocked.viewer.holds.held
+    assert (report.counts, report.errors) == ({}, {})
+    assert set(watched(stocked).values()) == {40}
+    assert not any(stocked.writes().values())
+
+
+async def test_what_a_held_restore_names_may_be_gone(stocked: House) -> None:
+    """I8: or ignored meanwhile; then it stays as it is."""
+    await restore(stocked, unwatched(stocked, 30))
+    await stocked.viewer.ignore((Rule("film", Selection(frozenset({f"movie/imdb/{FILMS[0]}"}))),))
+    stocked.viewer.baseline.drop(f"movie/imdb/{FILMS[1]}")
+    await stocked.viewer.approve(stocked.viewer.holds.held)
+    assert set(watched(stocked).values()) == {12}
+
+
+async def test_a_restore_is_undone(house: House) -> None:
+    """G5: watched, unwatched, position and rating are again what they were before, everywhere."""
+    house.servers["emby"].watch("tt1")
+    house.servers["emby"].stop_at("tt2", 1200)
+    await house.sync()
+    house.clock.pass_by(hours=1)
+    before = [dict(server.records) for server in house.servers.values()]
+    at = house.clock()
+    entries = (
+        Entry(Media(MediaKind.MOVIE, "tt1"), frozenset({"movie/imdb/tt1"}), Claims(View(at, False), rating=Rating(at, 4.0))),
+        Entry(Media(MediaKind.MOVIE, "tt2"), frozenset({"movie/imdb/tt2"}), Claims(View(at, True, at, 1), Spot(at, 0))),
+    )
+    _step, report = await restore(house, entries)
+    assert (set(house.played("tt1").values()), set(house.played("tt2").values())) == ({False}, {True})
+    house.clock.pass_by(hours=1)
+    page = await house.viewer.journal.find(Query(kind=NoteKind.CHANGE, run_id=report.run_id), 500)
+    undoing = Undoing([note for _, note in page.notes])
+    await house.viewer.run(Run(explicit=True, run_id="undo"), undoing)
+    assert (undoing.undone, undoing.left) == (2, [])
+    after = [dict(server.records) for server in house.servers.values()]
+    assert [[(film.played, film.position, film.rating) for film in records.values()] for records in after] == [
+        [(film.played, film.position, film.rating) for film in records.values()] for records in before
+    ]
+    assert after[1]["tt1"].last_played == before[1]["tt1"].last_played
+    house.writes()
+    await house.sync()
+    assert not any(house.writes().values())

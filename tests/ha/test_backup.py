@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import async_capture_events, async_fire_time_changed
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from custom_components.plex_watchsync import backups
 from custom_components.plex_watchsync.backup import async_post_backup, async_pre_backup
-from custom_components.plex_watchsync.const import DOMAIN
+from custom_components.plex_watchsync.const import DOMAIN, EVENT_SYNC_HELD
 from custom_components.plex_watchsync.helpers import household_entry
 from custom_components.plex_watchsync.hub import HUB
 from simulators.base import Act
@@ -75,6 +76,51 @@ async def test_newer_acts_stay_unless_told(house: House, folder: Path) -> None:
     assert not house.places["plex"].shown().played
     assert (await house.call("restore", dry_run=False, ignore_date=True))["restored"] == 1
     assert house.places["plex"].shown().played
+
+
+async def test_a_restore_is_undone(house: House, folder: Path) -> None:
+    """G5: by the run that its answer names."""
+    await house.add_all()
+    film = {"imdb": FILM.ids["imdb"]}
+    await house.call("mark_watched", media=film)
+    await house.call("backup")
+    await house.call("mark_unwatched", media=film)
+    done = await house.call("restore", dry_run=False, ignore_date=True)
+    assert await all_played(house) == {FILM.key}
+    assert (await house.call("undo", run_id=done["run_id"]))["undone"] == 1
+    assert not any(place.shown().played for place in house.places.values())
+
+
+@pytest.mark.parametrize("choice", ["approve", "discard"])
+async def test_a_restore_that_unwatches_a_lot_is_held(house: House, folder: Path, choice: str) -> None:
+    """G2: it has an issue and an event like any other held run, and the same actions decide on it."""
+    for title in TITLES:
+        house.places["plex"].simulator.stock("anna", title.key, played=True, count=1)
+    await house.add_all()
+    household = household_entry(house.hass)
+    assert household is not None
+    await house.options(household, breaker_items=2)
+    told = async_capture_events(house.hass, EVENT_SYNC_HELD)
+    for title in TITLES[:3]:
+        await house.call("mark_unwatched", media={"imdb": title.ids["imdb"]})
+    await house.call("backup")
+    for title in TITLES[:3]:
+        await house.call("mark_watched", media={"imdb": title.ids["imdb"]})
+    assert (await house.call("restore", ignore_date=True))["held"] == 3
+    assert not told
+    done = await house.call("restore", dry_run=False, ignore_date=True)
+    assert (done["held"], done["restored"]) == (3, 0)
+    assert len(await all_played(house)) == len(TITLES)
+    assert [(event.data["run_id"], event.data["server"], event.data["reason"], event.data["items"]) for event in told] == [(done["run_id"], None, "restore", 3)]
+    (issue,) = [issue for issue in ir.async_get(house.hass).issues.values() if issue.domain == DOMAIN]
+    assert (issue.translation_key, issue.is_fixable) == ("held_restore", True)
+    assert FILM.name in (issue.translation_placeholders or {})["titles"]
+    assert house.state("sensor.study_status") == "idle"
+    answer = await house.call(f"{choice}_held", run_id=done["run_id"])
+    assert answer["held"][0]["items"] == 3
+    assert answer["servers"].keys() <= {place.name for place in house.places.values()}
+    assert len(await all_played(house)) == len(TITLES) - (3 if choice == "approve" else 0)
+    assert not [issue for issue in ir.async_get(house.hass).issues.values() if issue.domain == DOMAIN]
 
 
 @pytest.mark.parametrize(("content", "match"), [(b"{", "not JSON"), (b"\xff", "cannot be read"), (b'{"format": "x"}', "not a backup")])

@@ -74,7 +74,8 @@ def raised() -> dict[str, set[str]]:
 
 def issues() -> set[str]:
     """Return the keys of repair issues."""
-    return {key for call in calls() if call.name in {"async_create_issue", "create_issue"} and (key := call.text("translation_key"))}
+    keys = [call.named["translation_key"] for call in calls() if call.name in {"async_create_issue", "create_issue"}]
+    return {text for key in keys for node in ([key.body, key.orelse] if isinstance(key, ast.IfExp) else [key]) if (text := _text(node))}
 
 
 def described() -> set[tuple[str, str]]:

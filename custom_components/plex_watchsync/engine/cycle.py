@@ -288,10 +288,10 @@ class Cycle:
         except Exception:  # noqa: BLE001 - whatever goes wrong in the guard must not let anything through (pitfall 7)
             trip = Trip.FAILED
         if trip or (held and polls):
-            self._hold(account, trip or Trip.UNWATCHES, suspects if trip else polls)
+            self.hold(account, trip or Trip.UNWATCHES, suspects if trip else polls)
         self.holds.count(account, sum(replica_id not in self.held for replica_id in polls), now)
 
-    def _hold(self, account: str, trip: Trip, replicas: Iterable[ReplicaId]) -> None:
+    def hold(self, account: str, trip: Trip, replicas: Iterable[ReplicaId]) -> None:
         """Hold something of an account, and say so once."""
         chosen = frozenset(replicas)
         if trip is not Trip.VANISHED:
@@ -318,7 +318,7 @@ class Cycle:
         self._let_go(reading)
         lost = {replica_id: library for replica_id, library in missing.items() if not self._is_replaced(replica_id, reading)}
         if lost and not self.run.explicit and (trip := self._missed(lost, items)):
-            self._hold(reading.account, trip, lost)
+            self.hold(reading.account, trip, lost)
             self.report.of(reading.account).held += len(lost)
             return
         if self.run.libraries is None:

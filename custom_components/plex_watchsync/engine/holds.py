@@ -13,7 +13,10 @@ from ..sync.model import ReplicaId
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one account's server showed in a run and nobody is to follow: by the server's own ids; of what vanished, all that is missing."""
+    """What one account's server showed in a run and nobody is to follow: by the server's own ids; of what vanished, all that is missing.
+
+    Of a restore, what the backup would make all unwatched: of no account, by our own ids.
+    """
 
     run_id: str
     account: str
@@ -25,6 +28,11 @@ class Hold:
     def vanished(self) -> bool:
         """Whether these items are missing, rather than unwatched."""
         return self.trip is Trip.VANISHED
+
+    @property
+    def of_restore(self) -> bool:
+        """Whether a backup says it, rather than a server."""
+        return self.trip is Trip.RESTORE
 
 
 @dataclass(slots=True)

@@ -4,26 +4,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ports import Hint, ServerError
+from ..sync.merge import Claims, View, merge
 from ..sync.model import ReplicaId
+from .acts import adopt
 from .cycle import Cycle
 from .holds import Hold
 from .journal import Note, NoteKind
+from .pace import paced
 from .reader import Reader
 from .run import Run
 
 
 def approving(holds: Sequence[Hold], run_id: str) -> Run:
-    """Ask for what is held to be followed: a person says now that it was meant, as of when it was seen."""
-    hints = tuple(Hint(hold.account, item, hold.at, unplayed=True) for hold in holds if not hold.vanished for item in sorted(hold.items))
+    """Ask for what servers showed to be followed: a person says now that it was meant, as of when it was seen."""
+    unwatched = [hold for hold in holds if not hold.vanished and not hold.of_restore]
+    hints = tuple(Hint(hold.account, item, hold.at, unplayed=True) for hold in unwatched for item in sorted(hold.items))
     vanished = frozenset(hold.account for hold in holds if hold.vanished)
     return Run(accounts=frozenset(hold.account for hold in holds) | vanished, hints=hints, explicit=True, run_id=run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatching:
+    """Agree on what a backup says to be unwatched, as of when it was restored: what was watched since stays so (M1)."""
+
+    holds: Sequence[Hold]
+
+    async def __call__(self, cycle: Cycle) -> frozenset[str]:
+        """Agree on it; no account was read for it."""
+        async for item_id, at in paced([(item_id, hold.at) for hold in self.holds for item_id in sorted(hold.items)]):
+            item = cycle.baseline.get(item_id)
+            if item and not cycle.baseline.is_left_alone(item):
+                adopt(cycle, item, merge(item.claims, Claims(View(at, played=False))), "restored from a backup, approved", new=False)
+        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Restoring:
     """Let the held servers be told again what is agreed: what they show is acknowledged as seen, and owed a write (R3).
 
-    What a server does not answer for stays held. What vanished can't be restored; it stays known, and is looked for again by the next listing.
+    What a server does not answer for stays held. What vanished can't be restored; it stays known, and is looked for again by the next listing. Nothing
+    followed from what a backup said.
     """
 
     holds: Sequence[Hold]
@@ -31,8 +51,9 @@ class Restoring:
     async def __call__(self, cycle: Cycle) -> frozenset[str]:
         """Read the held items; no account was listed for it."""
         for hold in self.holds:
-            cycle.report.take_part([hold.account])
-            if hold.vanished or await self._restore(cycle, hold):
+            if not hold.of_restore:
+                cycle.report.take_part([hold.account])
+            if hold.vanished or hold.of_restore or await self._restore(cycle, hold):
                 cycle.holds.remove([hold])
                 note = Note(cycle.clock(), NoteKind.DECISION, "discarded", hold.account, viewer=cycle.viewer, run_id=hold.run_id)
                 cycle.journal.add(note)

@@ -1,15 +1,18 @@
 """Agree on what a backup says: it is one more voice, that wins where it is newer, or everywhere when it is told to."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..sync.baseline import Baseline
+from ..sync.guard import Trip, too_many
 from ..sync.item import Item
 from ..sync.match import recall
 from ..sync.merge import Claims, merge
+from ..sync.model import ReplicaId
 from ..sync.portable import Entry
-from .acts import adopt
+from .acts import HERE, adopt
 from .cycle import Cycle
 from .pace import paced
 
@@ -18,7 +21,8 @@ from .pace import paced
 class Restore:
     """Restores titles; `overwrite`: as if the viewer said all of it anew at `at`. What no server has is kept until one has it (R4).
 
-    Counts: `restored` titles are agreed on anew, of `older` ones something newer is agreed on, `left_alone` are ambiguous or ignored (I3, I8).
+    Counts: `restored` titles are agreed on anew, of `older` ones something newer is agreed on, `left_alone` are ambiguous or ignored (I3, I8), `held`
+    ones stay as they are until somebody approves that the backup makes so many unwatched (G2).
     """
 
     entries: Sequence[Entry]
@@ -28,13 +32,33 @@ class Restore:
     unchanged: int = 0
     older: int = 0
     left_alone: int = 0
+    held: int = 0
 
     async def __call__(self, cycle: Cycle) -> frozenset[str]:
         """Agree on it; no account was read for it."""
+        held = await self._hold_back(cycle)
         async for entry in paced(self.entries):
             for item in recall(cycle.baseline, entry.keys, entry.media):
-                self._restore(cycle, item, entry)
+                if item.item_id not in held:
+                    self._restore(cycle, item, entry)
         return frozenset()
+
+    async def _hold_back(self, cycle: Cycle) -> frozenset[str]:
+        """Hold the titles that would be unwatched, if they are more than a person's on any account (G2); if this fails, nothing at all is restored."""
+        unwatched: set[str] = set()
+        by_account: Counter[str] = Counter()
+        async for entry in paced(self.entries):
+            for item in recall(cycle.baseline, entry.keys, entry.media):
+                lost = item.claims.state.played and not self._claims(item, entry.claims).state.played
+                if lost and item.item_id not in unwatched and not cycle.baseline.is_left_alone(item):
+                    unwatched.add(item.item_id)
+                    by_account.update({replica_id.account for replica_id in item.replicas})
+        limits = cycle.policy.limits
+        if not any(too_many(count, 0, cycle.baseline.counts(account).watched, 0, limits) for account, count in by_account.items()):
+            return frozenset()
+        cycle.hold(HERE, Trip.RESTORE, (ReplicaId(HERE, item_id) for item_id in unwatched))
+        self.held = len(unwatched)
+        return frozenset(unwatched)
 
     def _restore(self, cycle: Cycle, item: Item, entry: Entry) -> None:
         claims = self._claims(item, entry.claims)

@@ -23,7 +23,7 @@ from .journal import Journal, Note, NoteKind
 from .outbox import Outbox
 from .pace import paced
 from .reader import Reader
-from .release import Restoring, approving
+from .release import Restoring, Unwatching, approving
 from .report import Change, ChangeKind, Report
 from .run import Account, Run, RunKind
 from .shards import Shards
@@ -119,6 +119,8 @@ class ViewerSync:
             self.journal.add(Note(self.clock(), NoteKind.DECISION, "approved", hold.account, viewer=self.viewer, run_id=hold.run_id))
         self.holds.remove(holds)
         reports = [await self.run(run)] if run.hints else []
+        if said := [hold for hold in holds if hold.of_restore]:
+            reports.append(await self.run(Run(explicit=True, run_id=run_id), Unwatching(said)))
         vanished = frozenset(hold.account for hold in holds if hold.vanished)
         return [*reports, await self.run(replace(run, accounts=vanished, hints=()))] if vanished else reports
 

@@ -20,6 +20,7 @@ class Trip(StrEnum):
     UNWATCHES = "unwatches"
     BURST = "burst"
     VANISHED = "vanished"
+    RESTORE = "restore"
     FAILED = "failed"
 
 
