@@ -56,6 +56,7 @@ FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is f
 LONGEST_FLUSH = 10  # seconds
 LONGEST_PAUSE = timedelta(hours=2)  # a backup that never says that it ended must not stop the sync for good
 BREAK = timedelta(seconds=1)  # between two rounds of retries
+SHOWN_EVERY = timedelta(seconds=10)  # while much is written; what is shown goes to the recorder's disk too
 
 
 class Hub:
@@ -75,6 +76,7 @@ class Hub:
         self._following: set[tuple[str, str]] = set()  # for which viewers somebody is at what
         self._timers: dict[str, CALLBACK_TYPE] = {}
         self._resume: CALLBACK_TYPE | None = None
+        self._shown_at = utcnow()
 
     async def start(self) -> None:
         """Tidy up after a crash and find the journal; write what is only in memory when Home Assistant stops."""
@@ -86,7 +88,7 @@ class Hub:
         """Return a viewer's sync, loaded at first use; raises `StoreError` when what was agreed on is lost (G3)."""
         async with self._loading:
             if viewer_id not in self.viewers:
-                viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change, journal=self.journal)
+                viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change, self._on_progress, journal=self.journal)
                 await viewer.load()
                 self.viewers[viewer_id] = viewer
         self._follow_options(self.viewers[viewer_id])
@@ -285,6 +287,13 @@ class Hub:
 
     def _on_change(self, change: Change) -> None:
         async_dispatcher_send(self.hass, SIGNAL_CHANGE.format(change.viewer), change)
+
+    def _on_progress(self, viewer: ViewerSync) -> None:
+        """Show how much is still to be written."""
+        if (now := utcnow()) >= self._shown_at + SHOWN_EVERY:
+            self._shown_at = now
+            for coordinator in self._coordinators_of(viewer):
+                coordinator.refresh_numbers()
 
     def _coordinators_of(self, viewer: ViewerSync) -> list[ServerCoordinator]:
         return [one for one in self.coordinators.values() if one.accounts & viewer.accounts.keys()]

@@ -72,7 +72,7 @@ class ModelServer(WatchServer):
     """A server that does with a watch state what its kind does.
 
     `floor`: positions below so many seconds are kept as 0; `step`: positions are rounded to so many seconds. `error` answers everything,
-    `write_error` the next writes, `deaf` takes writes and ignores them, `lost_answers` counts writes that will be taken and
+    `write_error` the next writes, `refused` are the titles whose writes fail, `deaf` takes writes and ignores them, `lost_answers` counts writes that will be taken and
     never answered, whereupon the server is gone, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
     through, `gate` holds a listing up before its second page until it is set.
     """
@@ -86,6 +86,7 @@ class ModelServer(WatchServer):
     plays: set[str] = field(default_factory=set)
     error: ServerError | None = None
     write_error: ServerError | None = None
+    refused: set[str] = field(default_factory=set)
     lost_answers: int = 0
     deaf: bool = False
     cut: bool = False
@@ -161,6 +162,8 @@ class ModelServer(WatchServer):
         self._answer()
         if self.write_error is not None:
             raise self.write_error
+        if item_id in self.refused:
+            raise ServerUnavailable(f"no {item_id}")
         if item_id not in self.records:
             raise ItemNotFound(item_id)
         self.writes.append((item_id, wanted))

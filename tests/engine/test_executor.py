@@ -1,11 +1,14 @@
 """The writes: when they wait, when they are tried again, when they are given up."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from custom_components.plex_watchsync.engine.executor import STRIKES
 from custom_components.plex_watchsync.engine.outbox import FIRST_DELAY
 from custom_components.plex_watchsync.engine.run import Run
+from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import AuthFailed, Forbidden, RateLimited, ServerError, ServerUnavailable, StoreError
 from custom_components.plex_watchsync.sync.model import WatchState
 
@@ -168,8 +171,6 @@ async def test_a_broken_outbox_is_not_an_empty_one(house: House) -> None:
 
 async def test_two_runs_at_once_take_turns(house: House) -> None:
     """Single flight: nothing is written twice."""
-    import asyncio  # noqa: PLC0415 - only here
-
     house.servers["plex"].watch("tt1")
     await asyncio.gather(house.viewer.run(Run()), house.viewer.run(Run()))
     assert house.writes() == {"plex": 0, "jellyfin": 1, "emby": 1}
@@ -188,3 +189,85 @@ async def test_a_view_anew_is_not_written_over(house: House) -> None:
     house.clock.pass_by(hours=1)
     await house.viewer.retry()
     assert all(house.played("tt1").values())
+
+
+def stock(house: House, count: int) -> list[str]:
+    """Put films on all shelves, and watch them on Plex."""
+    names = [f"tt{number}" for number in range(100, 100 + count)]
+    for name in names:
+        for server in house.servers.values():
+            server.stock(name)
+        house.servers["plex"].watch(name)
+    return names
+
+
+async def test_who_follows_a_hint_need_not_wait_for_a_long_export(house: House) -> None:
+    """W5: writes take turns of fifty; what somebody does meanwhile is known and written after the first, not after the last."""
+    stock(house, 180)
+    run = asyncio.create_task(house.viewer.run(Run()))
+    await asyncio.sleep(0)
+    house.servers["jellyfin"].watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    written = [item for item, _ in house.servers["emby"].writes]
+    assert "tt1" in written
+    assert not run.done()
+    await run
+    assert len(house.servers["emby"].writes) == 181
+    assert all(all(house.played(item).values()) for item in house.servers["plex"].records if item != "tt2")
+
+
+async def test_an_account_that_leaves_during_an_export_gets_no_more(house: House) -> None:
+    """W5: a server that is unloaded is not written to any more; what it is owed waits."""
+    stock(house, 180)
+
+    def unload(viewer: ViewerSync) -> None:
+        viewer.accounts.pop("emby", None)
+
+    house.viewer.on_progress = unload
+    await house.sync()
+    assert len(house.servers["emby"].writes) == 50
+    assert house.viewer.pending("emby") == 130
+    assert len(house.servers["jellyfin"].writes) == 180
+
+
+async def test_a_server_that_fails_is_left_alone_as_a_whole(house: House) -> None:
+    """W5: a circuit; a few writes fail before it opens, one that succeeds closes it, and nothing is lost."""
+    stock(house, 100)
+    emby = house.servers["emby"]
+    emby.write_error = ServerUnavailable("disk full")
+    report = await house.sync()
+    assert report.counts["emby"].failed == STRIKES
+    assert house.viewer.outbox.is_paused("emby")
+    assert house.viewer.pending("emby") == 100
+    emby.write_error = None
+    await house.viewer.retry()
+    assert not emby.writes
+    house.clock.pass_by(minutes=1)
+    await house.viewer.retry()
+    assert (house.viewer.pending("emby"), house.viewer.outbox.circuits) == (0, {})
+
+
+async def test_one_title_that_cannot_be_written_holds_nothing_up(house: House) -> None:
+    """W5: it waits for itself alone."""
+    stock(house, 5)
+    house.servers["emby"].refused = {"tt100"}
+    await house.sync()
+    assert [entry.operation.replica.item for entry in house.viewer.outbox.entries.values()] == ["tt100"]
+    assert not house.viewer.outbox.is_paused("emby")
+
+
+@pytest.mark.parametrize("error", [RateLimited("429", 300), RateLimited("429"), ServerUnavailable("503", 300)])
+async def test_a_pause_that_a_server_asks_for_is_for_all(house: House, error: ServerUnavailable) -> None:
+    """W5: Retry-After counts for all that waits, also when something else has the server read meanwhile."""
+    stock(house, 20)
+    house.servers["emby"].write_error = error
+    await house.sync()
+    pause = timedelta(seconds=error.retry_after or 30)
+    assert house.viewer.next_retry == house.clock() + pause
+    house.servers["emby"].write_error = None
+    house.clock.pass_by(seconds=20)
+    await house.viewer.run(Run())
+    assert not house.servers["emby"].writes
+    house.clock.pass_by(seconds=pause.seconds - 20)
+    await house.viewer.retry()
+    assert house.viewer.pending("emby") == 0

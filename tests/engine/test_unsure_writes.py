@@ -110,3 +110,18 @@ async def test_a_view_after_an_unwatch_that_a_crash_followed(house: House) -> No
     await house.hint("plex", "tt1")
     await house.sync()
     assert all(house.played("tt1").values())
+
+
+async def test_a_view_after_an_unwatch_that_a_crash_followed_and_that_was_opened_again(house: House) -> None:
+    """M5: what shows as watched, with a position, was watched since: the unwatch may have been there in between."""
+    house.servers["plex"].watch("tt1")
+    await house.hint("plex", "tt1")
+    house.servers["plex"].unwatch("tt1")
+    await house.hint("plex", "tt1", unplayed=True)
+    await house.restart()
+    house.clock.pass_by(minutes=7)
+    house.servers["jellyfin"].watch("tt1")
+    house.clock.pass_by(minutes=3)
+    house.servers["jellyfin"].stop_at("tt1", 100)
+    await house.sync()
+    assert all(house.played("tt1").values())

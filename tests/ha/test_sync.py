@@ -1,5 +1,11 @@
 """From one server to the others, through Home Assistant."""
 
+from datetime import timedelta
+
+import pytest
+
+from homeassistant.core import Event, EventStateChangedData
+
 from custom_components.plex_watchsync.const import DOMAIN
 from simulators.base import Act
 
@@ -32,3 +38,22 @@ async def test_removing_everything_leaves_nothing(house: House, hass_storage: di
     await house.settle()
     assert not [key for key in hass_storage if key.startswith(DOMAIN)]
     assert not [state.entity_id for state in house.hass.states.async_all()]
+
+
+async def test_what_is_left_to_write_is_shown_while_it_is_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pending writes are true at all times, not only when a run has ended."""
+    monkeypatch.setattr("custom_components.plex_watchsync.engine.viewer.BATCH", 1)
+    monkeypatch.setattr("custom_components.plex_watchsync.hub.SHOWN_EVERY", timedelta())
+    entries = await house.add_all()
+    seen: list[str] = []
+
+    def hear(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == "sensor.attic_pending_writes" and event.data["new_state"]:
+            seen.append(event.data["new_state"].state)
+
+    house.hass.bus.async_listen("state_changed", hear)
+    for title in TITLES[:3]:
+        await house.places["plex"].act(Act.MARK_WATCHED, title)
+    await house.call("sync", config_entry_id=entries["plex"].entry_id)
+    await house.settle()
+    assert seen == ["2", "1", "0"]

@@ -33,7 +33,7 @@ class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
     `readings` are what was read before the baseline was held, if anything was. `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
-    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2).
+    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which it was planned what they are owed.
     """
 
     viewer: str
@@ -50,6 +50,8 @@ class Cycle:
     read: set[ReplicaId] = field(default_factory=set)
     held: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
+    concerned: set[ReplicaId] = field(default_factory=set)
+    _planned: bool = False
     readings: list[Reading] | None = None
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
 
@@ -102,12 +104,14 @@ class Cycle:
         return frozenset(self.held | {ReplicaId(account, item) for account, items in doubtful.items() for item in items})
 
     async def operations(self) -> list[Operation]:
-        """Plan the writes that the touched items, or in an export all items, are owed."""
-        items = self.baseline if self.run.kind is RunKind.EXPORT else (self.baseline[item_id] for item_id in self.touched if item_id in self.baseline)
+        """Plan the writes that the items which were touched since the last plan, or in an export all items, are owed."""
+        items = self.baseline if self.run.kind is RunKind.EXPORT and not self._planned else map(self.baseline.get, self.touched)
+        self.touched, self._planned = set(), True
         replicas: set[ReplicaId] = set()
         async for item in paced(items):
-            if not self.baseline.is_left_alone(item):
+            if item and not self.baseline.is_left_alone(item):
                 replicas.update(item.replicas)
+        self.concerned |= replicas
         return [operation async for replica_id in paced(sorted(replicas)) if (operation := self._operation(replica_id))]
 
     def describe(self, operation: Operation) -> Write:

@@ -1,10 +1,9 @@
 """The writes of one account: read anew, write, read back, acknowledge what shows (M3, W2, W5-W8)."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched
 
 from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
 from ..sync.baseline import Baseline
@@ -16,10 +15,9 @@ from ..sync.rating import heard
 from ..sync.reconcile import has_position, shows
 from .journal import Journal, Note, NoteKind
 from .outbox import Entry, Outbox
-from .pace import paced
 from .report import Report
 
-BATCH = 50
+STRIKES = 3  # so many writes in a row fail before it is the server that fails
 WRITERS = 2  # more make no server faster (server-apis §4.2)
 WHILE_PLAYING = timedelta(seconds=30)
 PATIENCE = 8  # so often, further and further apart, is a position written that a server does not keep; a watched flag is never given up
@@ -41,26 +39,27 @@ class Executor:
     report: Report
     overwrite: bool = False
     moved: list[Observation] = field(default_factory=list)
+    _strikes: int = 0
 
-    async def drain(self) -> list[Observation]:
-        """Write what is due; return the readings that a person changed since the write was planned, to be reconciled first."""
-        entries = await self._current(self.outbox.due(self.account))
+    async def carry_out(self, entries: Iterable[Entry]) -> list[Observation]:
+        """Write what is due of a batch; return the readings that a person changed since the write was planned, to be reconciled first."""
+        batch = self._current(entries)
         try:
-            if entries:
-                playing = await self.server.playing()
-                for batch in batched(entries, BATCH, strict=False):
-                    await self._carry_out(batch, playing)
-        except ServerError as error:
-            self._put_off(error)
+            if batch and not self.outbox.is_paused(self.account):
+                await self._carry_out(batch, await self.server.playing())
+        except ServerError as error:  # it could not be read: all waits, not this batch alone
+            self.outbox.pause(self.account, _pause(error))
+            self.report.errors[self.account] = error
+            self.report.of(self.account).failed += len(batch)
         return self.moved
 
-    async def _current(self, entries: list[Entry]) -> list[Entry]:
+    def _current(self, entries: Iterable[Entry]) -> list[Entry]:
         """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone.
 
         What may have been sent before is looked at all the same: should it show, it is to be written over.
         """
         kept: list[Entry] = []
-        async for entry in paced(entries):
+        for entry in filter(self.outbox.is_due, entries):
             if self._is_current(entry) or (entry.sent and self.baseline.of_replica(entry.operation.replica)):
                 kept.append(entry)
             else:
@@ -119,23 +118,33 @@ class Executor:
     async def _write(self, entry: Entry, found: Observation, gate: asyncio.Semaphore) -> bool:
         """Send one write; whether it counts is seen by reading back, also when its answer is lost."""
         wanted = cleaned(entry.operation.wanted, found.runtime, self.clock())
-        entry.sent = (wanted, *(known for known in entry.sent if known != wanted))
-        try:
-            async with gate:
+        async with gate:
+            if self.outbox.is_paused(self.account):
+                return False
+            entry.sent, before = (wanted, *(known for known in entry.sent if known != wanted)), entry.sent
+            try:
                 await self.server.write(found.item_id, wanted, found.state)
-        except (ItemNotFound, Forbidden) as error:
-            entry.sent = ()
-            self._drop(entry, str(error))
-        except RateLimited as error:
-            entry.sent = ()
-            self._fail(entry, error, _pause(error))
-        except ServerUnavailable as error:
-            self._fail(entry, error, _pause(error))
-        except ServerError as error:
-            self._fail(entry, error, None)
-        else:
-            return True
+            except (ItemNotFound, Forbidden) as error:
+                entry.sent = ()
+                self._drop(entry, str(error))
+            except RateLimited as error:
+                entry.sent = before
+                self.outbox.pause(self.account, _pause(error))
+                self._fail(entry, error)
+            except ServerError as error:
+                self._strike(entry, error)
+            else:
+                self._strikes = 0
+                self.outbox.succeed(self.account)
+                return True
         return False
+
+    def _strike(self, entry: Entry, error: ServerError) -> None:
+        """Try a write again later; after some in a row it is the server that fails, not this title."""
+        self._strikes += 1
+        if self._strikes >= STRIKES or (isinstance(error, ServerUnavailable) and error.retry_after):
+            self.outbox.pause(self.account, _pause(error))
+        self._fail(entry, error)
 
     def _read_back(self, entry: Entry, found: Observation | None, *, done: bool) -> None:
         if found is None:
@@ -146,7 +155,7 @@ class Executor:
             self._note(entry, "written", entry.operation.reason, found.state)
         elif done:
             entry.unshown += 1
-            self._fail(entry, None, None)
+            self._fail(entry, None)
         else:
             entry.sent = ()
 
@@ -177,14 +186,8 @@ class Executor:
         replica_id = entry.operation.replica
         return self.baseline.of_replica(replica_id)[0].replicas[replica_id]
 
-    def _put_off(self, error: ServerError) -> None:
-        """Let all that is due wait: the server could not be read."""
-        self.report.errors[self.account] = error
-        for entry in self.outbox.due(self.account):
-            self._fail(entry, error, _pause(error))
-
-    def _fail(self, entry: Entry, error: ServerError | None, delay: timedelta | None) -> None:
-        self.outbox.postpone(entry, delay)
+    def _fail(self, entry: Entry, error: ServerError | None) -> None:
+        self.outbox.postpone(entry)
         self.report.of(self.account).failed += 1
         self._note(entry, "failed", str(error) if error else "written, but it does not show")
         if error is not None:

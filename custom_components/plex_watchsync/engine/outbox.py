@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from ..ports import Documents, StoreError
+from ..sync.merge import NEVER
 from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, WriteKind
 from ..sync.record import state_of, state_row
@@ -34,13 +35,23 @@ class Entry:
 
 
 @dataclass(slots=True)
+class Circuit:
+    """A server that failed: nothing is sent to it before `until`; `asked` when it named that pause itself."""
+
+    failures: int = 0
+    until: datetime = NEVER
+    asked: bool = False
+
+
+@dataclass(slots=True)
 class Outbox:
-    """One viewer's outbox."""
+    """One viewer's outbox. Pauses are not kept on disk: who starts Home Assistant anew wants what is owed to be tried."""
 
     name: str
     documents: Documents
     clock: Callable[[], datetime]
     entries: dict[ReplicaId, Entry] = field(default_factory=dict)
+    circuits: dict[str, Circuit] = field(default_factory=dict)  # by account
     _changed: bool = False
 
     def put(self, operation: Operation) -> None:
@@ -69,14 +80,34 @@ class Outbox:
     def postpone(self, entry: Entry, delay: timedelta | None = None) -> None:
         """Try again later: after `delay`, or twice as long as the last time."""
         entry.attempts += 1
-        backed_off = min(FIRST_DELAY * 2 ** min(entry.attempts - 1, 10), LONGEST_DELAY)
-        entry.not_before = self.clock() + (delay or backed_off * _dice.uniform(0.8, 1.2))
+        entry.not_before = self.clock() + (delay or _backed_off(entry.attempts))
         self._changed = True
+
+    def pause(self, account: str, asked: timedelta | None) -> None:
+        """Send an account nothing for as long as its server asked, or twice as long as the last time: it is the server that fails, not a title."""
+        circuit = self.circuits.setdefault(account, Circuit())
+        if not self.is_paused(account):
+            circuit.failures += 1
+            circuit.until = self.clock() + _backed_off(circuit.failures)
+        if asked:
+            circuit.until, circuit.asked = self.clock() + asked, True
+
+    def is_paused(self, account: str) -> bool:
+        """Whether nothing is to be sent to an account now."""
+        return account in self.circuits and self.circuits[account].until > self.clock()
+
+    def succeed(self, account: str) -> None:
+        """Forget that an account's server failed: it takes writes."""
+        self.circuits.pop(account, None)
 
     def due(self, account: str) -> list[Entry]:
         """Return an account's writes whose time has come, in the order in which they were queued."""
         now = self.clock()
         return [entry for replica_id, entry in self.entries.items() if replica_id.account == account and entry.not_before <= now]
+
+    def is_due(self, entry: Entry) -> bool:
+        """Whether an entry still waits here and its time has come."""
+        return self.entries.get(entry.operation.replica) is entry and entry.not_before <= self.clock()
 
     def pending(self, account: str) -> int:
         """Count an account's writes."""
@@ -85,11 +116,13 @@ class Outbox:
     @property
     def next_due(self) -> datetime | None:
         """When the next write may be tried."""
-        return min((entry.not_before for entry in self.entries.values()), default=None)
+        paused = {account: circuit.until for account, circuit in self.circuits.items()}
+        return min((max(entry.not_before, paused.get(replica_id.account, NEVER)) for replica_id, entry in self.entries.items()), default=None)
 
     def wake(self, accounts: Iterable[str]) -> None:
-        """Let the writes of accounts that answer again be tried at once."""
+        """Let the writes of accounts that answer again be tried at once, unless their server asked for a pause."""
         awake, now = set(accounts), self.clock()
+        self.circuits = {account: circuit for account, circuit in self.circuits.items() if account not in awake or (circuit.asked and circuit.until > now)}
         for replica_id, entry in self.entries.items():
             if replica_id.account in awake:
                 entry.not_before = min(entry.not_before, now)
@@ -98,6 +131,7 @@ class Outbox:
         """Drop an account's writes."""
         for replica_id in [known for known in self.entries if known.account == account]:
             self.take(replica_id)
+        self.circuits.pop(account, None)
 
     async def load(self) -> None:
         """Read what was left when Home Assistant stopped; raises `StoreError` when that is broken."""
@@ -113,6 +147,11 @@ class Outbox:
         if self._changed:
             self._changed = False
             await self.documents.save(self.name, [_row(entry) async for entry in paced(tuple(self.entries.values()))])
+
+
+def _backed_off(times: int) -> timedelta:
+    delay: timedelta = min(FIRST_DELAY * 2 ** min(times - 1, 10), LONGEST_DELAY)
+    return delay * _dice.uniform(0.8, 1.2)
 
 
 def _row(entry: Entry) -> list[Any]:

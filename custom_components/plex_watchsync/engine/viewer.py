@@ -1,10 +1,11 @@
-"""One viewer's sync: owns the baseline and the outbox, and does one run at a time."""
+"""One viewer's sync: owns the baseline and the outbox; runs take turns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import batched, zip_longest
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from ..ports import Documents, StoreError
 from ..sync.baseline import Baseline
 from ..sync.item import Item
 from ..sync.match import detach
-from ..sync.model import Observation, ReplicaId
+from ..sync.model import ReplicaId
 from ..sync.policy import Policy
 from .cycle import Cycle
 from .executor import Executor
@@ -20,7 +21,7 @@ from .explain import Explainer, Explanation
 from .holds import Hold, Holds
 from .ignores import Ignores, Rule
 from .journal import Journal, Note, NoteKind
-from .outbox import Outbox
+from .outbox import Entry, Outbox
 from .pace import paced
 from .reader import Reader
 from .release import Restoring, Unwatching, approving
@@ -32,20 +33,27 @@ from .unmatched import Unnamed
 type Agree = Callable[[Cycle], Awaitable[frozenset[str]]]
 """Agrees on something, and returns the accounts whose libraries were read whole for it."""
 
+BATCH = 50  # writes between which others get their turn
 ROUNDS = 3  # so often may people be faster than the writes of one run; the next run takes the rest
+
+
+def _nobody(_news: object) -> None:
+    """Hear nothing."""
 
 
 @dataclass(slots=True)
 class ViewerSync:
     """A person's watch state across servers.
 
-    `accounts` and `policy` (the thresholds; its accounts are filled in here) are set from outside. `on_change` hears of every act that is news.
+    `accounts` and `policy` (the thresholds; its accounts are filled in here) are set from outside. `on_change` hears of every act that is news,
+    `on_progress` that writes were done.
     """
 
     viewer: str
     documents: Documents
     clock: Callable[[], datetime]
-    on_change: Callable[[Change], None] = lambda _change: None
+    on_change: Callable[[Change], None] = _nobody
+    on_progress: Callable[[ViewerSync], None] = _nobody
     policy: Policy = field(default_factory=Policy)
     accounts: dict[str, Account] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
@@ -93,12 +101,14 @@ class ViewerSync:
         if run.dry_run:
             return await self._planned(run, self.accounts, agree)
         async with self._reading if run.lists else nullcontext():
-            cycle = self._cycle(run, self.accounts, self.baseline)
-            if run.lists and agree is Cycle.agree and cycle.chosen <= self._synced:
-                await cycle.read_ahead()
+            ahead = await self._read_ahead(run) if run.lists and agree is Cycle.agree else None
             async with self._lock:
+                cycle = ahead or self._cycle(run, self.accounts, self.baseline)
                 await self._carry_out(cycle, await agree(cycle))
-                return self._finished(cycle.report)
+            await self._write(cycle)
+            if run.lists:
+                await self.flush()
+            return self._finished(cycle.report)
 
     async def preview(self, account_id: str, account: Account) -> Report:
         """Plan the first sync of an account that is not there yet; nothing is kept (G1, G6)."""
@@ -107,10 +117,9 @@ class ViewerSync:
 
     async def retry(self) -> Report:
         """Try the writes whose time has come again."""
-        async with self._lock:
-            cycle = self._cycle(Run(hints=()), self.accounts, self.baseline)
-            await self._write(cycle)
-            return self._finished(cycle.report)
+        cycle = self._cycle(Run(), self.accounts, self.baseline)
+        await self._write(cycle)
+        return self._finished(cycle.report)
 
     async def approve(self, holds: Sequence[Hold], run_id: str = "") -> list[Report]:
         """Follow what is held, as a person says that it was meant (G2)."""
@@ -210,6 +219,14 @@ class ViewerSync:
         policy = replace(self.policy, accounts=taking_part)
         return Cycle(self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent)
 
+    async def _read_ahead(self, run: Run) -> Cycle | None:
+        """Read libraries that were read before; others only when nothing else happens."""
+        cycle = self._cycle(run, self.accounts, self.baseline)
+        if not cycle.chosen <= self._synced:
+            return None
+        await cycle.read_ahead()
+        return cycle
+
     async def _planned(self, run: Run, accounts: dict[str, Account], agree: Agree) -> Report:
         """Plan on a copy, so that nobody has to wait for it."""
         cycle = self._cycle(run, accounts, await self.snapshot())
@@ -222,20 +239,19 @@ class ViewerSync:
         self._tell(cycle.report.changes)
         await self._queue(cycle)
         self._synced |= set(listed)
-        self._read_at = cycle.read_at if cycle.run.kind is not RunKind.IMPORT else {}  # what an import agreed on is written by a whole sync
+        if cycle.run.lists:  # what an import agreed on is written by a whole sync
+            self._read_at = {} if cycle.run.kind is RunKind.IMPORT else cycle.read_at
         for account, (libraries, now) in cycle.unmatched.items():
             self.unmatched[account] = self.unmatched.get(account, Unnamed()).renewed(libraries, now)
         await self._save()
-        if cycle.run.kind is not RunKind.IMPORT:
-            self.outbox.wake(listed)  # they answer again, so one run is enough to make all agree (M5)
-            await self._write(cycle)
-        if cycle.run.lists:
-            await self._save()
+        self.outbox.wake(listed)  # they answer again, so one run is enough to make all agree (M5)
 
     async def _queue(self, cycle: Cycle) -> None:
+        """Plan what is owed, and put it into the outbox."""
         for replica_id in cycle.held:
             self.outbox.take(replica_id)
         self.outbox.read(cycle.read)
+        cycle.read = set()
         if cycle.run.kind is RunKind.IMPORT:
             return
         async for operation in paced(await cycle.operations()):
@@ -243,39 +259,54 @@ class ViewerSync:
             self.outbox.put(operation)
 
     async def _write(self, cycle: Cycle) -> None:
-        """Drain the outbox; what a person changed meanwhile is agreed on first, and then written again.
+        """Write what is due, in turns, so that nobody waits for long; what a person changed meanwhile is agreed on first, and then written again.
 
         What was acknowledged goes to disk later and together: an outbox that is ahead of the baseline would, after a crash, take its own writes for acts.
         """
+        if cycle.run.kind is RunKind.IMPORT:
+            return
         for _round in range(ROUNDS):
-            moved = await self._drain(cycle)
+            moved = False
+            due = {known: self._due(cycle, known) for known in cycle.accounts}
+            for turn in zip_longest(*(batched(entries, BATCH, strict=False) for entries in due.values()), fillvalue=()):
+                async with self._lock:
+                    moved |= await self._take_turn(cycle, dict(zip(due, turn, strict=True)))
             if not moved:
                 break
+
+    def _due(self, cycle: Cycle, account: str) -> list[Entry]:
+        """Return what is due at an account; who followed a hint does not wait for what others have to write."""
+        return [entry for entry in self.outbox.due(account) if not cycle.run.hints or entry.operation.replica in cycle.concerned]
+
+    async def _take_turn(self, cycle: Cycle, turn: Mapping[str, Sequence[Entry]]) -> bool:
+        """Write a batch at each account; whether anything had changed there."""
+        parts = {known: self._executor(cycle, known) for known, entries in turn.items() if entries and known in self.accounts}
+        moved = await asyncio.gather(*(part.carry_out(turn[known]) for known, part in parts.items()))
+        readings = [
+            Reader(known, self.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in zip(parts, moved, strict=True) if rows
+        ]
+        if readings:
             told = len(cycle.report.changes)
-            await cycle.conclude(Reader(known, cycle.accounts[known], self.baseline, self.clock).take(rows, frozenset()) for known, rows in moved.items())
+            await cycle.conclude(readings)
             self._tell(cycle.report.changes[told:])
             await self._queue(cycle)
             await self._save()
+        self.on_progress(self)
+        return bool(readings)
 
-    async def _drain(self, cycle: Cycle) -> dict[str, list[Observation]]:
-        parts = {
-            known: Executor(
-                self.viewer,
-                known,
-                account.server,
-                cycle.policy,
-                self.outbox,
-                self.baseline,
-                self.journal,
-                self.clock,
-                cycle.report,
-                overwrite=cycle.run.ignore_date,
-            )
-            for known, account in cycle.accounts.items()
-            if self.outbox.due(known)
-        }
-        moved = await asyncio.gather(*(part.drain() for part in parts.values()))
-        return {known: rows for known, rows in zip(parts, moved, strict=True) if rows}
+    def _executor(self, cycle: Cycle, account: str) -> Executor:
+        return Executor(
+            self.viewer,
+            account,
+            self.accounts[account].server,
+            cycle.policy,
+            self.outbox,
+            self.baseline,
+            self.journal,
+            self.clock,
+            cycle.report,
+            overwrite=cycle.run.ignore_date,
+        )
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:

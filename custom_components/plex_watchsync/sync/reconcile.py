@@ -247,12 +247,12 @@ def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPo
 def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy) -> bool:
     """Whether a watched title was watched once more; Plex counts whole views, its date moves with any touch (server-apis 0.2).
 
-    Where an unwatch may have been written, the count may have begun anew: rather a touch taken for a view than a view lost.
+    Where an unwatch may have been written, the count may have begun anew, and a position may be a later one: rather a touch taken for a view than a view lost.
     """
     shown, known = seen.state, replica.reading or WatchState()
     unmarked = any(not wanted.played for wanted in seen.written)
     counted = account.traits.writes_date or shown.play_count > known.play_count or unmarked
-    return counted and not shown.position and _is_later_view(shown, item)
+    return counted and (unmarked or not shown.position) and _is_later_view(shown, item)
 
 
 def _is_later_view(shown: WatchState, item: Item) -> bool:
