@@ -10,7 +10,8 @@ from custom_components.plex_watchsync.engine.outbox import FIRST_DELAY
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import AuthFailed, Forbidden, RateLimited, ServerError, ServerUnavailable, StoreError
-from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.merge import NO_CLAIMS
+from custom_components.plex_watchsync.sync.model import ReplicaId, WatchState
 
 from .conftest import House
 
@@ -27,6 +28,29 @@ async def test_a_title_that_plays_is_not_written(house: House) -> None:
     house.clock.pass_by(minutes=1)
     await house.viewer.retry()
     assert house.servers["emby"].records["tt1"].played
+
+
+async def test_an_id_that_another_title_has_by_now_is_not_written(house: House) -> None:
+    """R4: the write is dropped and said so; the new title is met like any new one, and the old one keeps what was agreed."""
+    emby = house.servers["emby"]
+    emby.error = ServerUnavailable("down")
+    house.servers["plex"].watch("tt1")
+    house.servers["plex"].watch("tt2")
+    await house.sync()
+    emby.error = None
+    house.writes()
+    emby.stock("tt1", "movie/imdb/tt9")
+    house.clock.pass_by(minutes=2)
+    await house.viewer.retry()
+    assert (emby.records["tt1"].played, emby.records["tt2"].played) == (False, True)
+    assert [note.reason for note in house.viewer.journal if note.outcome == "dropped"] == ["R4 the server has another title under this id"]
+    assert house.viewer.pending("emby") == 0
+    (item,) = house.viewer.baseline.of_replica(ReplicaId("emby", "tt1"))
+    assert (item.keys, item.claims) == (frozenset({"movie/imdb/tt9"}), NO_CLAIMS)
+    emby.stock("new", "movie/imdb/tt1")
+    await house.sync()
+    assert emby.records["new"].played
+    assert house.played("tt1") == {"plex": True, "jellyfin": True, "emby": False}
 
 
 @pytest.mark.parametrize("error", [ServerUnavailable("500"), AuthFailed("401"), RateLimited("429", 90)])

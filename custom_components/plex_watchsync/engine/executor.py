@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
 from ..sync.baseline import Baseline
 from ..sync.item import Replica
+from ..sync.match import detach, not_shown
 from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
@@ -94,6 +95,11 @@ class Executor:
         operation = entry.operation
         if found is None:  # 404 is final; should the item return, it is a new replica (W5, R4)
             self._drop(entry, "the server has no such item")
+            return False
+        if not_shown(self.baseline, operation.replica, found.parts):  # another title has the id by now, and is as good as never seen (R4)
+            self._drop(entry, "R4 the server has another title under this id")
+            detach(self.baseline, operation.replica)
+            self.moved.append(found)
             return False
         if operation.replica.item in playing:  # W2
             self.outbox.postpone(entry, WHILE_PLAYING)

@@ -12,7 +12,8 @@ from .model import Media, Observation, Part, ReplicaId
 def attach(baseline: Baseline, account: str, observation: Observation) -> tuple[str, ...]:
     """Make the observed item a replica of every item that its file holds; return the ids of these items, none when it has no ids."""
     replica_id = ReplicaId(account, observation.item_id)
-    _detach_changed(baseline, replica_id, observation.parts)
+    for item in not_shown(baseline, replica_id, observation.parts):  # what is acknowledged for one film is not so for another (R4)
+        baseline.put(item.without_replica(replica_id))
     several = len(observation.parts) > 1
     return tuple(_place(baseline, replica_id, Replica(part.keys, observation.library, several), part.media) for part in observation.parts if part.keys)
 
@@ -28,12 +29,11 @@ def recall(baseline: Baseline, keys: frozenset[str], media: Media) -> tuple[Item
     return baseline.sharing(keys) or (Item(_unused_id(baseline, keys), media, keys),)
 
 
-def _detach_changed(baseline: Baseline, replica_id: ReplicaId, parts: Iterable[Part]) -> None:
-    """Leave the items that the server's item has no longer the ids of: what is acknowledged for one film is not so for another (R4)."""
+def not_shown(baseline: Baseline, replica_id: ReplicaId, parts: Iterable[Part]) -> list[Item]:
+    """Return the items that the server's item has no longer the ids of: it is another title by now (R4)."""
     known = [part.keys for part in parts]
-    for item in baseline.of_replica(replica_id):
-        if item.replicas[replica_id].keys not in known and not any(item.replicas[replica_id].keys & keys for keys in known):
-            baseline.put(item.without_replica(replica_id))
+    own = ((item, item.replicas[replica_id].keys) for item in baseline.of_replica(replica_id))
+    return [item for item, keys in own if keys not in known and not any(keys & shown for shown in known)]
 
 
 def _place(baseline: Baseline, replica_id: ReplicaId, new: Replica, media: Media) -> str:
