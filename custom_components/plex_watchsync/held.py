@@ -39,7 +39,7 @@ def described(hass: HomeAssistant, viewer: ViewerSync, hold: Hold) -> dict[str, 
         "viewer": viewer_name(hass, viewer.viewer),
         "server": server_name_of(hass, hold.account),
         "reason": hold.trip.value,
-        "items": len(hold.items),
+        "count": len(hold.items),  # not `items`: in a template that is a method
         "titles": titles(viewer, hold)[:MOST_TITLES],
         "time": hold.at.isoformat(),
     }

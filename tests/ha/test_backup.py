@@ -111,13 +111,13 @@ async def test_a_restore_that_unwatches_a_lot_is_held(house: House, folder: Path
     done = await house.call("restore", dry_run=False, ignore_date=True)
     assert (done["held"], done["restored"]) == (3, 0)
     assert len(await all_played(house)) == len(TITLES)
-    assert [(event.data["run_id"], event.data["server"], event.data["reason"], event.data["items"]) for event in told] == [(done["run_id"], None, "restore", 3)]
+    assert [(event.data["run_id"], event.data["server"], event.data["reason"], event.data["count"]) for event in told] == [(done["run_id"], None, "restore", 3)]
     (issue,) = [issue for issue in ir.async_get(house.hass).issues.values() if issue.domain == DOMAIN]
     assert (issue.translation_key, issue.is_fixable) == ("held_restore", True)
     assert FILM.name in (issue.translation_placeholders or {})["titles"]
     assert house.state("sensor.study_status") == "idle"
     answer = await house.call(f"{choice}_held", run_id=done["run_id"])
-    assert answer["held"][0]["items"] == 3
+    assert answer["held"][0]["count"] == 3
     assert answer["servers"].keys() <= {place.name for place in house.places.values()}
     assert len(await all_played(house)) == len(TITLES) - (3 if choice == "approve" else 0)
     assert not [issue for issue in ir.async_get(house.hass).issues.values() if issue.domain == DOMAIN]

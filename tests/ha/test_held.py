@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.exceptions import ServiceValidationError
@@ -71,7 +71,7 @@ async def test_it_is_shown(house: House, entries: dict[str, ConfigEntry]) -> Non
         "viewer": "anna",
         "server": "Cellar",
         "reason": "unwatches",
-        "items": 3,
+        "count": 3,
         "titles": sorted(str(item) for item in event.data["titles"]),
         "time": "",
     }
@@ -89,6 +89,38 @@ async def test_it_is_shown(house: House, entries: dict[str, ConfigEntry]) -> Non
     assert house.state("sensor.cellar_status") == "held"
     assert issues(house)
     assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "why_not"),
+    [
+        ({}, None),
+        ({"viewer": "Anna"}, None),
+        ({"config_entry_id": "emby"}, None),
+        ({"viewer": "ben"}, "viewer_mismatch"),
+        ({"config_entry_id": "plex"}, "server_mismatch"),
+        ({"config_entry_id": "gone"}, "server_mismatch"),
+    ],
+)
+async def test_it_triggers_an_automation(
+    house: House, entries: dict[str, ConfigEntry], hass_ws_client: WebSocketGenerator, options: dict[str, str], why_not: str | None
+) -> None:
+    """G2: an automation hears of it, and its trace says why it did not when another server or viewer was chosen."""
+    if chosen := options.get("config_entry_id"):
+        options = {"config_entry_id": entries[chosen].entry_id if chosen in entries else chosen}
+    action = {"event": "heard", "event_data": {"text": "{{ trigger.count }} {{ trigger.server }} {{ trigger.viewer }}", "why": "{{ trigger.description }}"}}
+    automation = {"id": "held", "alias": "Held", "triggers": {"trigger": f"{DOMAIN}.sync_held", "options": options}, "actions": action}
+    assert await async_setup_component(house.hass, "automation", {"automation": [automation]})
+    await house.settle()
+    heard = async_capture_events(house.hass, "heard")
+    await held(house, entries)
+    await house.settle()
+    assert [event.data for event in heard] == ([] if why_not else [{"text": "3 Cellar anna", "why": "3 titles of Cellar are held"}])
+    client, about = await hass_ws_client(), {"domain": "automation", "item_id": "held"}
+    await client.send_json_auto_id({"type": "trace/list", **about})
+    (trace,) = (await client.receive_json())["result"]
+    await client.send_json_auto_id({"type": "trace/get", "run_id": trace["run_id"], **about})
+    assert (why_not or "finished") in str((await client.receive_json())["result"])
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -20,9 +20,11 @@ from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.coordinator import Status
 from custom_components.plex_watchsync.engine.listing import ReportKind
 from custom_components.plex_watchsync.sync.policy import Direction, InitialSync
+from custom_components.plex_watchsync.trigger import async_get_triggers
 
 from .code import ENGLISH, ICONS, PACKAGE, described, issues, leaves, raised, reasons, steps, texts, with_device_class
 
+TRIGGERS: dict[str, Any] = load_yaml_dict(str(PACKAGE / "triggers.yaml"))
 SERVICES: dict[str, Any] = load_yaml_dict(str(PACKAGE / "services.yaml"))
 LANGUAGES = sorted((PACKAGE / "translations").glob("*.json"))
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -170,6 +172,22 @@ async def test_actions(hass: HomeAssistant, enable_custom_integrations: None) ->
             assert described_fields["fields"][key].keys() >= {"name", "description"}, (name, key)
             validate_selector(field["selector"])
             assert field.get("required", False) == (key in _asked(one.schema, required=True)), (name, key)
+
+
+async def test_triggers(hass: HomeAssistant) -> None:
+    """Each trigger and each of its fields has a name, a description, and a selector; nothing else has."""
+    made = await async_get_triggers(hass)
+    assert TRIGGERS.keys() == ENGLISH["triggers"].keys() == ICONS["triggers"].keys() == made.keys()
+    for name, trigger in TRIGGERS.items():
+        words = ENGLISH["triggers"][name]
+        assert {"name", "description"} <= words.keys(), name
+        assert words["fields"].keys() == trigger["fields"].keys()
+        assert {"options": dict.fromkeys(trigger["fields"], "x")} == await made[name].async_validate_config(
+            hass, {"options": dict.fromkeys(trigger["fields"], "x")}
+        )
+        for key, field in trigger["fields"].items():
+            assert words["fields"][key].keys() == {"name", "description"}, (name, key)
+            validate_selector(field["selector"])
 
 
 def _fields(action: dict[str, Any]) -> dict[str, Any]:
