@@ -2,9 +2,10 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
@@ -47,6 +48,29 @@ class Shown:
     rating: float | None = None
 
 
+@dataclass(slots=True)
+class Load:
+    """The most requests, and the most writes among them, that were there at once; a socket or an event stream stays open and is none."""
+
+    requests: int = 0
+    writes: int = 0
+    _now: Counter[bool] = field(default_factory=Counter)  # by whether it is a write
+
+    @contextmanager
+    def of(self, request: web.Request) -> Iterator[None]:
+        """Count a request while it is there."""
+        if "Upgrade" in request.headers or request.path.endswith("/notifications"):
+            yield
+            return
+        writes = request.method != "GET"
+        self._now[writes] += 1
+        self.requests, self.writes = max(self.requests, self._now.total()), max(self.writes, self._now[True])
+        try:
+            yield
+        finally:
+            self._now[writes] -= 1
+
+
 class Simulator(Switched, ABC):
     """One media server on loopback, with users, titles and a record per user and item."""
 
@@ -61,6 +85,7 @@ class Simulator(Switched, ABC):
         self.faults = Faults()
         self.webhooks: list[str] = []
         self.requests: list[str] = []
+        self.load = Load()
         self.post = Post(lambda: self.faults)
         self._busy = 0
         self._away: dict[str, tuple[Title, ...]] = {}
@@ -189,6 +214,10 @@ class Simulator(Switched, ABC):
         if request.path.startswith(CONTROL):
             return await handler(request)
         self.requests.append(f"{request.method} {request.path}")
+        with self.load.of(request):
+            return await self._answer(request, handler)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.faults.offline:
             if request.transport is not None:
                 request.transport.abort()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,8 +36,8 @@ from .frames import EventFrames, Frames, SocketFrames
 TIMEOUT = 180.0  # seconds; a freshly scanned Jellyfin takes up to two minutes for a page (server-apis §3.2)
 WRITE_TIMEOUT = 60.0
 PROBE_TIMEOUT = 10.0
-READERS = 4  # Plex answers 503 when more ask at once (server-apis §3.1)
-WRITERS = 2
+MOST_AT_ONCE = 4  # Plex answers 503 when more ask at once (server-apis §3.1)
+WRITERS = 2  # of these (server-apis §4.2)
 RETRIES = 2
 RETRY_AFTER = 0.2  # seconds, doubled each time
 LONGEST_PAUSE = 3600.0  # seconds; whoever asks for more is asked again every hour
@@ -79,7 +79,13 @@ class _Gate:
 
     def __init__(self) -> None:
         """Let some in."""
-        self.readers, self.writers = asyncio.Semaphore(READERS), asyncio.Semaphore(WRITERS)
+        self._all, self._writers = asyncio.Semaphore(MOST_AT_ONCE), asyncio.Semaphore(WRITERS)
+
+    @asynccontextmanager
+    async def passed(self, *, reads: bool) -> AsyncGenerator[None]:
+        """Wait for a place, a write first for one among the writers."""
+        async with nullcontext() if reads else self._writers, self._all:
+            yield
 
 
 _GATES: WeakKeyDictionary[ClientSession, dict[str, _Gate]] = WeakKeyDictionary()
@@ -151,7 +157,7 @@ class HttpClient:
     ) -> Answer:
         """Ask, reads again when the server was away for a moment; a write is never repeated blindly."""
         reads = method == "GET"
-        async with self._gate.readers if reads else self._gate.writers:
+        async with self._gate.passed(reads=reads):
             for attempt in range(RETRIES if reads else 0):
                 try:
                     return await self._once(method, path, params, body, form)
