@@ -13,11 +13,12 @@ from homeassistant.helpers.typing import ConfigType
 from . import backups, realtime, registration, webhook
 from .const import CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL, DOMAIN
 from .coordinator import ServerCoordinator, WatchSyncConfigEntry
-from .engine.run import Run
+from .engine.run import Run, recognise
 from .helpers import is_household, server_of
 from .hub import HUB, hub_of
+from .issues import show_replaced
 from .moves import async_follow
-from .ports import AuthFailed, Forbidden, OtherServerKind, ServerError, ServerUnavailable, StoreError
+from .ports import AuthFailed, Forbidden, OtherServer, ServerError, ServerUnavailable, StoreError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -67,6 +68,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
             await hub.remove_viewer(viewer_id)
         await hub.journal.remove()
     else:
+        show_replaced(hass, entry, replaced=False)
         await registration.forget(hass, entry)
         await hub.remove_server(entry)
 
@@ -90,19 +92,19 @@ async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     server = server_of(hass, entry)
     placeholders = {"server": entry.title}
     try:
-        identity = await server.identity()
+        await recognise(server, str(entry.unique_id))
         await server.users()
     except (AuthFailed, Forbidden) as error:
         raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="auth_failed", translation_placeholders=placeholders) from error
-    except OtherServerKind as error:
+    except OtherServer as error:
+        show_replaced(hass, entry, replaced=True)
         raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
     except ServerError as error:
         if isinstance(error, ServerUnavailable):
             await async_follow(hass, entry)  # found elsewhere, it is set up anew at once
         placeholders["error"] = str(error)
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders=placeholders) from error
-    if identity.server_id != entry.unique_id:
-        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders)
+    show_replaced(hass, entry, replaced=False)
 
 
 def _schedule(hass: HomeAssistant, entry: WatchSyncConfigEntry, coordinator: ServerCoordinator) -> None:

@@ -15,9 +15,10 @@ from .const import CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL, DOMAIN
 from .engine.report import Report
 from .engine.run import Run, RunKind
 from .helpers import account_subentries
+from .issues import show_replaced
 from .logger import LOGGER
 from .moves import async_follow
-from .ports import AuthFailed, PushState, ServerError, ServerUnavailable
+from .ports import AuthFailed, OtherServer, PushState, ServerError, ServerUnavailable
 from .servers import Listener
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.problem = errors[0] if errors else None
         if any(isinstance(error, AuthFailed) for error in errors):
             self.config_entry.async_start_reauth(self.hass)
+        show_replaced(self.hass, self.config_entry, replaced=isinstance(self.problem, OtherServer))
         self._set(self.data.last_sync if errors else report.started)
 
     def refresh_numbers(self) -> None:

@@ -316,7 +316,7 @@ class Hub:
 
     def _account(self, entry: ConfigEntry, subentry: ConfigSubentry) -> Account:
         server = server_of(self.hass, entry, subentry)
-        return Account(server, account_policy(server.traits, subentry.data, entry.options), frozenset(subentry.data[CONF_LIBRARIES]))
+        return Account(server, account_policy(server.traits, subentry.data, entry.options), frozenset(subentry.data[CONF_LIBRARIES]), entry.unique_id)
 
     def _follow_options(self, viewer: ViewerSync) -> None:
         household = household_entry(self.hass)

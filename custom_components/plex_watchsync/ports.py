@@ -149,7 +149,11 @@ class NotAMediaServer(UnexpectedAnswer):
     """Something else answers at this address."""
 
 
-class OtherServerKind(UnexpectedAnswer):
+class OtherServer(UnexpectedAnswer):
+    """A media server answers, but not the one that it was."""
+
+
+class OtherServerKind(OtherServer):
     """A media server of another kind answers at this address."""
 
     def __init__(self, message: str, found: ServerKind) -> None:

@@ -40,7 +40,7 @@ class House:
         """Return a viewer on the same documents that knows nothing yet."""
         viewer = ViewerSync("anna", self.documents, self.clock, self.changes.append)
         for name, server in self.servers.items():
-            viewer.accounts[name] = Account(server, AccountPolicy(server.traits), frozenset({LIBRARY}))
+            viewer.accounts[name] = Account(server, AccountPolicy(server.traits), frozenset({LIBRARY}), server.kind.value)
         return viewer
 
     async def restart(self) -> None:

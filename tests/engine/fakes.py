@@ -74,7 +74,7 @@ class ModelServer(WatchServer):
     `floor`: positions below so many seconds are kept as 0; `step`: positions are rounded to so many seconds. `error` answers everything,
     `write_error` the next writes, `refused` are the titles whose writes fail, `deaf` takes writes and ignores them, `lost_answers` counts writes that will be taken and
     never answered, whereupon the server is gone, `cut` breaks a listing off after the first page, `fail_reads` lets only listings
-    through, `gate` holds a listing up before its second page until it is set.
+    through, `gate` holds a listing up before its second page until it is set. `server_id` is its kind until it is another server.
     """
 
     kind: ServerKind
@@ -98,6 +98,7 @@ class ModelServer(WatchServer):
     ignores_filters: bool = False
     hides: bool = False
     gate: asyncio.Event | None = None
+    server_id: str = ""
 
     def stock(self, item_id: str, *keys: str, state: WatchState | None = None) -> None:
         """Put a film on the shelf; without keys it is `movie/imdb/<item id>`."""
@@ -112,7 +113,8 @@ class ModelServer(WatchServer):
 
     @override
     async def identity(self) -> ServerIdentity:
-        return ServerIdentity(self.kind, self.kind.value, self.kind.value, "1")
+        self._answer()
+        return ServerIdentity(self.kind, self.server_id or self.kind.value, self.kind.value, "1")
 
     @override
     async def users(self) -> tuple[ServerUser, ...]:

@@ -11,12 +11,14 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import issue_registry as ir
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.helpers import account_subentries, household_entry, viewer_subentries
 from custom_components.plex_watchsync.hub import HUB, Hub
 from custom_components.plex_watchsync.ports import StoreError
 from simulators.base import Act
+from simulators.plex import PlexSimulator
 
 from .conftest import FILM, OTHER, TITLES, House
 
@@ -81,6 +83,40 @@ async def test_another_server_at_the_address_is_never_synced(house: House) -> No
         house.hass.config_entries.async_update_entry(entry, **changes)
         await house.settle()
         assert (entry.state, entry.error_reason_translation_key) == (ConfigEntryState.SETUP_ERROR, "other_server")
+
+
+async def test_a_server_that_is_replaced_while_it_runs(house: House) -> None:
+    """G3: an issue says so, at once and after a reload; nothing is read or written until the old one is back, and removing the entry takes the issue along."""
+    loaded = await house.add_all()
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await house.call("sync", config_entry_id=loaded["plex"].entry_id)
+    plex = house.places["plex"].simulator
+    assert isinstance(plex, PlexSimulator)
+    known, plex.machine_identifier = plex.machine_identifier, "f" * 40
+    await house.places["plex"].act(Act.MARK_UNWATCHED)
+    await house.places["emby"].act(Act.MARK_WATCHED, OTHER)
+    await house.later(HOUR + 60)
+    issue_id = f"server_replaced_{loaded['plex'].entry_id}"
+    issue = ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert (issue.translation_key, issue.is_fixable) == ("server_replaced", False)
+    assert issue.translation_placeholders == {"server": "Study", "address": house.places["plex"].url}
+    assert house.state("sensor.study_status") == "error"
+    assert (house.places["emby"].shown().played, house.places["plex"].shown(OTHER).played) == (True, False)
+    await reloaded(house, loaded["plex"])
+    assert (loaded["plex"].state, loaded["plex"].error_reason_translation_key) == (ConfigEntryState.SETUP_ERROR, "other_server")
+    assert ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
+    plex.machine_identifier = known
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    await reloaded(house, loaded["plex"])
+    assert not ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
+    assert house.places["plex"].shown(OTHER).played
+    plex.machine_identifier = "f" * 40
+    await house.later(HOUR + 60)
+    await house.later(HOUR + 60)
+    assert ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
+    await house.hass.config_entries.async_remove(loaded["plex"].entry_id)
+    assert not ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
 
 
 async def test_what_was_agreed_on_and_lost_stops_everything(house: House, hass_storage: dict[str, Any]) -> None:

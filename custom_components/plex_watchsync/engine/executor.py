@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable, WatchServer
+from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable
 from ..sync.baseline import Baseline
 from ..sync.item import Replica
 from ..sync.match import detach, not_shown
@@ -17,6 +17,7 @@ from ..sync.reconcile import has_position, shows
 from .journal import Journal, Note, NoteKind
 from .outbox import Entry, Outbox
 from .report import Report
+from .run import Account
 
 STRIKES = 3  # so many writes in a row fail before it is the server that fails
 WRITERS = 2  # more make no server faster (server-apis §4.2)
@@ -30,8 +31,8 @@ class Executor:
     """Carries out what the outbox holds for one account."""
 
     viewer: str
-    account: str
-    server: WatchServer
+    account_id: str
+    account: Account
     policy: Policy
     outbox: Outbox
     baseline: Baseline
@@ -46,12 +47,12 @@ class Executor:
         """Write what is due of a batch; return the readings that a person changed since the write was planned, to be reconciled first."""
         batch = self._current(entries)
         try:
-            if batch and not self.outbox.is_paused(self.account):
-                await self._carry_out(batch, await self.server.playing())
+            if batch and not self.outbox.is_paused(self.account_id):
+                await self._carry_out(batch, await self.account.playing())
         except ServerError as error:  # it could not be read: all waits, not this batch alone
-            self.outbox.pause(self.account, _pause(error))
-            self.report.errors[self.account] = error
-            self.report.of(self.account).failed += len(batch)
+            self.outbox.pause(self.account_id, _pause(error))
+            self.report.errors[self.account_id] = error
+            self.report.of(self.account_id).failed += len(batch)
         return self.moved
 
     def _current(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -86,8 +87,8 @@ class Executor:
     async def _read(self, batch: Sequence[Entry]) -> Mapping[str, Observation]:
         if not batch:
             return {}
-        observations = await self.server.read_items([entry.operation.replica.item for entry in batch])
-        account = self.policy.accounts[self.account]
+        observations = await self.account.server.read_items([entry.operation.replica.item for entry in batch])
+        account = self.policy.accounts[self.account_id]
         return {observation.item_id: heard(observation, account) for observation in observations}
 
     def _may_write(self, entry: Entry, found: Observation | None, playing: frozenset[str]) -> bool:
@@ -103,7 +104,7 @@ class Executor:
             return False
         if operation.replica.item in playing:  # W2
             self.outbox.postpone(entry, WHILE_PLAYING)
-            self.report.of(self.account).skipped += 1
+            self.report.of(self.account_id).skipped += 1
             return False
         if not self._is_current(entry):
             if found.state == self._replica(entry).reading:
@@ -116,7 +117,7 @@ class Executor:
             return False
         if not self.overwrite and not self._is_as_planned_on(entry, found.state):  # a person was faster, or an answer was lost
             self.moved.append(found)
-            self.report.of(self.account).skipped += 1
+            self.report.of(self.account_id).skipped += 1
             self._note(entry, "skipped", "changed on the server meanwhile")
             return False
         return True
@@ -125,23 +126,23 @@ class Executor:
         """Send one write; whether it counts is seen by reading back, also when its answer is lost."""
         wanted = cleaned(entry.operation.wanted, found.runtime, self.clock())
         async with gate:
-            if self.outbox.is_paused(self.account):
+            if self.outbox.is_paused(self.account_id):
                 return False
             entry.sent, before = (wanted, *(known for known in entry.sent if known != wanted)), entry.sent
             try:
-                await self.server.write(found.item_id, wanted, found.state)
+                await self.account.server.write(found.item_id, wanted, found.state)
             except (ItemNotFound, Forbidden) as error:
                 entry.sent = ()
                 self._drop(entry, str(error))
             except RateLimited as error:
                 entry.sent = before
-                self.outbox.pause(self.account, _pause(error))
+                self.outbox.pause(self.account_id, _pause(error))
                 self._fail(entry, error)
             except ServerError as error:
                 self._strike(entry, error)
             else:
                 self._strikes = 0
-                self.outbox.succeed(self.account)
+                self.outbox.succeed(self.account_id)
                 return True
         return False
 
@@ -149,7 +150,7 @@ class Executor:
         """Try a write again later; after some in a row it is the server that fails, not this title."""
         self._strikes += 1
         if self._strikes >= STRIKES or (isinstance(error, ServerUnavailable) and error.retry_after):
-            self.outbox.pause(self.account, _pause(error))
+            self.outbox.pause(self.account_id, _pause(error))
         self._fail(entry, error)
 
     def _read_back(self, entry: Entry, found: Observation | None, *, done: bool) -> None:
@@ -157,7 +158,7 @@ class Executor:
             self._drop(entry, "the server has no such item")
         elif self._shows(entry, found.state) or self._is_enough(entry, found.state):
             self._acknowledge(entry, found.state)
-            self.report.of(self.account).written += 1
+            self.report.of(self.account_id).written += 1
             self._note(entry, "written", entry.operation.reason, found.state)
         elif done:
             entry.unshown += 1
@@ -178,13 +179,13 @@ class Executor:
         self.outbox.take(operation.replica)
 
     def _shows(self, entry: Entry, reading: WatchState) -> bool:
-        position = has_position(self._replica(entry), self.policy.accounts[self.account])
+        position = has_position(self._replica(entry), self.policy.accounts[self.account_id])
         return is_done(entry.operation, reading, self.policy, position=position)
 
     def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else (M3)."""
         shown = entry.operation.shown
-        position = has_position(self._replica(entry), self.policy.accounts[self.account])
+        position = has_position(self._replica(entry), self.policy.accounts[self.account_id])
         same_view = (reading.play_count, reading.last_played) == (shown.play_count, shown.last_played)
         return same_view and shows(reading, shown, self.policy, position=position)
 
@@ -194,14 +195,14 @@ class Executor:
 
     def _fail(self, entry: Entry, error: ServerError | None) -> None:
         self.outbox.postpone(entry)
-        self.report.of(self.account).failed += 1
+        self.report.of(self.account_id).failed += 1
         self._note(entry, "failed", str(error) if error else "written, but it does not show")
         if error is not None:
-            self.report.errors[self.account] = error
+            self.report.errors[self.account_id] = error
 
     def _drop(self, entry: Entry, reason: str) -> None:
         self.outbox.take(entry.operation.replica)
-        self.report.of(self.account).failed += 1
+        self.report.of(self.account_id).failed += 1
         self._note(entry, "dropped", reason)
 
     def _note(self, entry: Entry, outcome: str, reason: str, reading: WatchState | None = None) -> None:
@@ -212,7 +213,7 @@ class Executor:
                 self.clock(),
                 NoteKind.OPERATION,
                 outcome,
-                self.account,
+                self.account_id,
                 str(items[0].media) if items else operation.replica.item,
                 reason,
                 event=operation.kind,

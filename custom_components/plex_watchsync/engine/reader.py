@@ -46,7 +46,7 @@ class Reader:
         """Read the account's libraries, or those of them that are named; raises `ServerError` and then nothing of it counts."""
         chosen = self.account.libraries if libraries is None else self.account.libraries & libraries
         reading = Reading(self.account_id, self.clock(), listed=chosen)
-        at, playing = self.clock(), await self.account.server.playing()
+        at, playing = self.clock(), await self.account.playing()
         async for page in self.account.server.list_items(chosen):
             async for observation in paced(page):
                 self._take(reading, observation, at, playing)
@@ -60,7 +60,7 @@ class Reader:
         """
         chosen = self.account.libraries if libraries is None else self.account.libraries & libraries
         at = self.clock()
-        reading, playing = Reading(self.account_id, at), await self.account.server.playing()
+        reading, playing = Reading(self.account_id, at), await self.account.playing()
         async for page in self.account.server.list_recent(chosen, since):
             async for observation in paced(page):
                 self._take(reading, observation, at, playing)
@@ -84,7 +84,7 @@ class Reader:
     async def read(self, item_ids: Collection[str], *, told: Mapping[str, Hint] = MappingProxyType({}), confirmed: bool = False) -> Reading:
         """Read items by id; `told` is what the server said of them; `confirmed`: this is the second read (R5)."""
         reading = Reading(self.account_id, self.clock())
-        at, playing = self.clock(), await self.account.server.playing()
+        at, playing = self.clock(), await self.account.playing()
         for observation in await self.account.server.read_items(sorted(item_ids)):
             self._take(reading, observation, at, playing, told.get(observation.item_id), confirmed=confirmed)
         return reading

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..ports import Hint, WatchServer
+from ..ports import Hint, NotAMediaServer, OtherServer, WatchServer
 from ..sync.policy import AccountPolicy
 
 
@@ -17,11 +17,29 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user of one server, as it takes part."""
+    """One user of one server, as it takes part; `server_id` is whom it is to be, None for whoever answers."""
 
     server: WatchServer
     policy: AccountPolicy
     libraries: frozenset[str]
+    server_id: str | None = None
+
+    async def playing(self) -> frozenset[str]:
+        """Return what plays, before anything is read or written: by the very server that it was, as ids of another mean other titles (G3, R4)."""
+        try:
+            if self.server_id is not None:
+                await recognise(self.server, self.server_id)
+        except NotAMediaServer:
+            await self.server.playing()  # whoever lets nobody in, be it a proxy, does not say who he is either: that is news of the credentials
+            raise
+        return await self.server.playing()
+
+
+async def recognise(server: WatchServer, server_id: str) -> None:
+    """See that a server is the one that it was; raises `OtherServer` and the rest of `ServerError`."""
+    if (await server.identity()).server_id != server_id:
+        message = "another server answers at this address"
+        raise OtherServer(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,7 +298,7 @@ class ViewerSync:
         return Executor(
             self.viewer,
             account,
-            self.accounts[account].server,
+            self.accounts[account],
             cycle.policy,
             self.outbox,
             self.baseline,
