@@ -1,5 +1,6 @@
 """A server's health and numbers, which its entities read; polls the server through the hub."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_IMPORT_INTERVAL, DEFAULT_IMPORT_INTERVAL, DOMAIN
+from .engine.listing import ReportKind
 from .engine.report import Report
 from .engine.run import Run, RunKind
 from .helpers import account_subentries
@@ -39,13 +41,14 @@ class Status(StrEnum):
 
 
 class Numbers(NamedTuple):
-    """A server's counts; `owed_items` do not stand for what was agreed, `unmatched_items` have no ids."""
+    """A server's counts; `owed_items` do not stand for what was agreed, `unmatched_items` have no ids, `reported` is what reports listed after the last whole sync."""
 
     items: int = 0
     watched_items: int = 0
     pending_writes: int = 0
     unmatched_items: int = 0
     owed_items: int = 0
+    reported: Counter[ReportKind] | None = None
 
 
 NO_NUMBERS = Numbers()

@@ -1,6 +1,7 @@
 """One per Home Assistant: the viewers' syncs, the loaded servers, and the hints that wait to be looked at."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -195,12 +196,14 @@ class Hub:
     def numbers(self, entry: ConfigEntry) -> Numbers:
         """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""
         found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]
+        reported = [viewer.tallies[account] for viewer, account in found if account in viewer.tallies]
         return Numbers(
             sum(viewer.items(account) for viewer, account in found),
             sum(viewer.watched(account) for viewer, account in found),
             sum(viewer.pending(account) for viewer, account in found),
             sum(viewer.unnamed(account) for viewer, account in found),
             sum(viewer.owed(account) for viewer, account in found if viewer.accounts[account].policy.direction.exports),
+            sum(reported, start=Counter()) if reported else None,
         )
 
     @callback

@@ -14,6 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SIGNAL_REPORT
 from .coordinator import ServerData, Status, WatchSyncConfigEntry
+from .engine.listing import ReportKind
 from .engine.report import Change, Report
 from .entity import ServerEntity, ServerStateEntity, ViewerEntity
 from .facts import about
@@ -68,6 +69,28 @@ SENSORS = (
         value=lambda data: data.numbers.unmatched_items,
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSensorDescription(ServerSensorDescription):
+    """A sensor that counts what a report lists."""
+
+    state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+    entity_registry_enabled_default: bool = False
+
+
+def _reported(kind: ReportKind) -> Callable[[ServerData], int | None]:
+    return lambda data: data.numbers.reported[kind] if data.numbers.reported is not None else None
+
+
+REPORT_SENSORS = (
+    ReportSensorDescription(key="partial_items", translation_key="partial_items", value=_reported(ReportKind.PARTIAL)),
+    ReportSensorDescription(key="ambiguous_items", translation_key="ambiguous_items", value=_reported(ReportKind.AMBIGUOUS)),
+    ReportSensorDescription(key="weak_items", translation_key="weak_items", value=_reported(ReportKind.WEAK)),
+    ReportSensorDescription(key="duplicate_items", translation_key="duplicate_items", value=_reported(ReportKind.DUPLICATES)),
+    ReportSensorDescription(key="disagreeing_items", translation_key="disagreeing_items", value=_reported(ReportKind.DISAGREEING)),
+)
 LAST_WATCHED = SensorEntityDescription(key="last_watched", translation_key="last_watched")
 
 
@@ -81,7 +104,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry, as
     async_add_entities(
         [
             *(ServerStateSensor(coordinator, description) for description in STATE_SENSORS),
-            *(ServerSensor(coordinator, description) for description in SENSORS),
+            *(ServerSensor(coordinator, description) for description in (*SENSORS, *REPORT_SENSORS)),
         ]
     )
 

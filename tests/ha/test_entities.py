@@ -1,5 +1,7 @@
 """Entities: what they show, when they are there, and what a press does."""
 
+from dataclasses import replace
+
 import pytest
 
 from homeassistant.components.button.const import DOMAIN as BUTTON
@@ -8,9 +10,11 @@ from homeassistant.const import ATTR_ENTITY_ID, EntityCategory
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.helpers import household_entry, viewer_subentries
+from custom_components.plex_watchsync.sensor import REPORT_SENSORS
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, TITLES, House
@@ -150,3 +154,25 @@ async def test_in_sync(house: House) -> None:
     house.places["emby"].simulator.faults.offline = False
     await house.call("sync", config_entry_id=entries["emby"].entry_id)
     assert house.state("binary_sensor.cellar_in_sync") == "on"
+
+
+async def test_counts_of_reports(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each server, after a whole sync: what the reports list; switched off until somebody wants it."""
+    registry = er.async_get(house.hass)
+    await house.add("emby")
+    disabled = {entity_id for entity_id, one in registry.entities.items() if one.disabled}
+    assert disabled == {f"sensor.cellar_{name}_items" for name in ("partial", "ambiguous", "weak", "duplicate", "disagreeing")}
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+    await house.add("plex")
+    await house.places["jellyfin"].simulator.add(replace(TITLES[-1], episode=99, name="Extra", ids={"tvdb": "999111"}, path="/shows/extra.mkv"))
+    entry = await house.add("jellyfin")
+    await house.call("sync", config_entry_id=entry.entry_id)
+    counts = {
+        one.entity_id: house.state(one.entity_id)
+        for one in registry.entities.values()
+        if one.unique_id.endswith(tuple(one.key for one in REPORT_SENSORS)) and not one.disabled
+    }
+    names = ("partial", "ambiguous", "weak", "duplicate", "disagreeing")
+    assert counts == {
+        f"sensor.{server}_{name}_items": "1" if (server, name) == ("study", "partial") else "0" for server in ("study", "attic") for name in names
+    }

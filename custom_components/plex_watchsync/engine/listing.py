@@ -1,5 +1,6 @@
 """Finds items for people: by ids, by title, by what is wrong with them; a page at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,6 +70,16 @@ async def report(baseline: Baseline, kind: ReportKind, accounts: Iterable[str]) 
         return []
     wanted, check = frozenset(accounts), _CHECKS[kind]
     return by_name([item async for item in paced(baseline) if (baseline.is_ignored(item) == (kind is ReportKind.IGNORED)) and check(baseline, item, wanted)])
+
+
+async def tally(baseline: Baseline, accounts: Iterable[str]) -> dict[str, Counter[ReportKind]]:
+    """Count in one pass what `report` would list of each account."""
+    sums = {account: Counter[ReportKind]() for account in accounts}
+    async for item in paced(baseline):
+        kinds = [kind for kind in _CHECKS if (kind is ReportKind.IGNORED) == baseline.is_ignored(item)]
+        for account, counts in sums.items():
+            counts.update(kind for kind in kinds if _CHECKS[kind](baseline, item, frozenset({account})))
+    return sums
 
 
 def by_name(items: Iterable[Item]) -> list[Item]:

@@ -1,6 +1,7 @@
 """One viewer's sync: owns the baseline and the outbox; runs take turns."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +22,7 @@ from .explain import Explainer, Explanation
 from .holds import Hold, Holds
 from .ignores import Ignores, Rule
 from .journal import Journal, Note, NoteKind
+from .listing import ReportKind, tally
 from .outbox import Entry, Outbox
 from .pace import paced
 from .reader import Reader
@@ -46,7 +48,7 @@ class ViewerSync:
     """A person's watch state across servers.
 
     `accounts` and `policy` (the thresholds; its accounts are filled in here) are set from outside. `on_change` hears of every act that is news,
-    `on_progress` that writes were done.
+    `on_progress` that writes were done. `tallies` are what reports listed of each account after the last whole sync.
     """
 
     viewer: str
@@ -60,6 +62,7 @@ class ViewerSync:
     baseline: Baseline = field(default_factory=Baseline)
     last_watched: Change | None = None
     unmatched: dict[str, Unnamed] = field(default_factory=dict)
+    tallies: Mapping[str, Counter[ReportKind]] = field(default_factory=dict)
     ignores: Ignores = field(init=False)
     holds: Holds = field(init=False)
     outbox: Outbox = field(init=False)
@@ -108,6 +111,8 @@ class ViewerSync:
             await self._write(cycle)
             if run.lists:
                 await self.flush()
+            if run.lists and not run.recent:
+                self.tallies = await tally(self.baseline, self.accounts)
             return self._finished(cycle.report)
 
     async def preview(self, account_id: str, account: Account) -> Report:
