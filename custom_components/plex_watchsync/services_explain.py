@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, Supp
 
 from .engine.explain import Copy, Explanation
 from .engine.journal import NoteKind, Query
-from .engine.listing import by_name, is_weak
+from .engine.listing import by_name
 from .engine.outbox import Entry
 from .engine.viewer import ViewerSync
 from .facts import titled
@@ -41,7 +41,7 @@ async def _row(hass: HomeAssistant, viewer: ViewerSync, found: Explanation) -> d
         "agreed": {**state_row(item.claims.state), **_dates(item.claims), "revision": item.revision},
         "decided": decided and {"server": server_name_of(hass, decided.account), "rule": decided.reason, "time": decided.at.isoformat()},
         "ambiguous": bool(found.rivals),
-        "weak": is_weak(item),
+        "weak": item.is_weak,
         "ignored": found.ignored,
         "rivals": [titled(one.media, one.keys) for one in found.rivals],
         "copies": [_copy(hass, viewer, one) for one in found.copies],

@@ -74,6 +74,8 @@ class Cycle:
             await self._look_for_missing(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
+        if any(reading.new_names for reading in readings):
+            self.read_at.clear()
         whole = self.run.lists and self.run.libraries is None
         return frozenset(reading.account for reading in readings if whole)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUnavailable
 from ..sync.baseline import Baseline
 from ..sync.item import Replica
-from ..sync.match import detach, not_shown
+from ..sync.match import detach, named, not_shown
 from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
@@ -89,7 +89,7 @@ class Executor:
             return {}
         observations = await self.account.server.read_items([entry.operation.replica.item for entry in batch])
         account = self.policy.accounts[self.account_id]
-        return {observation.item_id: heard(observation, account) for observation in observations}
+        return {observation.item_id: named(self.baseline, heard(observation, account), account) for observation in observations}
 
     def _may_write(self, entry: Entry, found: Observation | None, playing: frozenset[str]) -> bool:
         """Decide on a fresh reading whether the write is still wanted; if that is news, the entry stays until it has been reconciled."""

@@ -113,15 +113,10 @@ def _is_disagreeing(_baseline: Baseline, item: Item, accounts: frozenset[str]) -
     return any(item.is_owed(replica_id) for replica_id in item.replicas if replica_id.account in accounts)
 
 
-def is_weak(item: Item) -> bool:
-    """Whether it was matched by name only (I6)."""
-    return False
-
-
 _CHECKS: Mapping[ReportKind, Callable[[Baseline, Item, frozenset[str]], bool]] = {
     ReportKind.PARTIAL: _is_partial,
     ReportKind.AMBIGUOUS: _is_ambiguous,
-    ReportKind.WEAK: lambda _baseline, item, accounts: _is_on(item, accounts) and is_weak(item),
+    ReportKind.WEAK: lambda _baseline, item, accounts: _is_on(item, accounts) and item.is_weak,
     ReportKind.DUPLICATES: _is_double,
     ReportKind.DISAGREEING: _is_disagreeing,
     ReportKind.IGNORED: lambda _baseline, item, accounts: _is_on(item, accounts),

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from ..ports import Hint
 from ..sync.baseline import Baseline
-from ..sync.match import attach
+from ..sync.identity import without_names
+from ..sync.match import attach, named
 from ..sync.merge import NEVER
 from ..sync.model import Observation, ReplicaId
 from ..sync.rating import heard
@@ -22,7 +23,10 @@ PERCENT_GONE = 5
 
 @dataclass(slots=True)
 class Reading:
-    """What an account's server said since `at`: by item id the sightings that may matter, all ids seen, the libraries listed to the end, titles without ids."""
+    """What an account's server said since `at`: by item id the sightings that may matter, all ids seen, the libraries listed to the end, titles without ids.
+
+    `new_names`: a title without ids was met for the first time, by its name; what has ids and that name is found when libraries are read whole again (I6).
+    """
 
     account: str
     at: datetime
@@ -30,6 +34,7 @@ class Reading:
     seen: set[str] = field(default_factory=set)
     listed: frozenset[str] = frozenset()
     count: int = 0
+    new_names: bool = False
     unmatched: Unnamed = field(default_factory=Unnamed)
 
 
@@ -111,9 +116,12 @@ class Reader:
             return
         reading.count += 1
         reading.seen.add(observation.item_id)
-        observation, unplayed_at = heard(observation, self.account.policy), hint.at if hint and hint.unplayed else None
+        observation = named(self.baseline, heard(observation, self.account.policy), self.account.policy)
+        unplayed_at = hint.at if hint and hint.unplayed else None
         if unplayed_at is None and self.baseline.is_settled(replica_id, observation):
             return
+        keys = observation.parts[0].keys
+        reading.new_names |= bool(keys) and not without_names(keys) and not self.baseline.of_replica(replica_id)
         if not attach(self.baseline, self.account_id, observation):
             reading.unmatched.add(Nameless(observation.item_id, observation.library, observation.parts[0].media))
             return

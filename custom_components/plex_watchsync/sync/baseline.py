@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from .identity import without_names
 from .item import Item
 from .merge import NEVER
 from .model import Observation, ReplicaId
@@ -108,8 +109,8 @@ class Baseline:
         return tuple(self._by_key)
 
     def is_ambiguous(self, item: Item) -> bool:
-        """Whether another item has one of its keys: they could not be joined without joining two items of one server (I3)."""
-        return any(len(self._by_key.get(key, ())) > 1 for key in item.keys)
+        """Whether another item has one of its keys: they could not be joined without joining two items of one server (I3). A name counts where no id is (I6)."""
+        return any(len(self._by_key.get(key, ())) > 1 for key in without_names(item.keys) or item.keys)
 
     def is_ignored(self, item: Item) -> bool:
         """Whether the viewer wants an item left alone (I8)."""

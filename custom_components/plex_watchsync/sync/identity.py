@@ -2,6 +2,7 @@
 
 An external id is a text `kind:value`, as `imdb:tt0137523`. A match key is `movie/<kind>/<value>`, `episode/<kind>/<value>`, or
 `show/<kind>/<value>/<season>/<episode>`: a show's id never stands alone, so that no episode stands for its show (pitfall 19).
+A kind that begins with `~` is no id but a name (I6); `names` makes these keys.
 """
 
 import re
@@ -104,10 +105,15 @@ class Ids:
     show: dict[str, str]
 
 
-def ids_of(keys: Iterable[str]) -> Ids:
+def without_names(keys: frozenset[str]) -> frozenset[str]:
+    """Return the keys that were made of ids; a title that has none is matched weakly if at all (I6)."""
+    return frozenset(key for key in keys if not key.partition("/")[2].startswith("~"))
+
+
+def ids_of(keys: frozenset[str]) -> Ids:
     """Return the external ids that match keys were made of."""
     ids = Ids({}, {})
-    for key in sorted(keys):
+    for key in sorted(without_names(keys)):
         scope, kind, value = key.split("/", 2)
         if scope == "show":
             ids.show[kind] = value.rsplit("/", 2)[0]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from .identity import without_names
 from .merge import NEVER, NO_CLAIMS, Claims, merge
 from .model import Media, ReplicaId, WatchState
 
@@ -41,6 +42,11 @@ class Item:
     def changed_at(self) -> datetime:
         """When the agreed state last changed."""
         return max((register.at for register in (self.claims.view, self.claims.spot, self.claims.rating) if register), default=NEVER)
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it has a copy that no id names, so that it may be another title (I6)."""
+        return not all(without_names(replica.keys) for replica in self.replicas.values())
 
     def is_owed(self, replica_id: ReplicaId) -> bool:
         """Whether a replica does not stand for the agreed state."""

@@ -57,13 +57,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One item of a server as one account reads it; several parts when the file holds several episodes (I5)."""
+    """One item of a server as one account reads it; several parts when the file holds several episodes (I5). `file`: its path, where names may match (I6)."""
 
     item_id: str
     library: str
     parts: tuple[Part, ...]
     state: WatchState
     runtime: int | None = None
+    file: str | None = None
 
 
 class ReplicaId(NamedTuple):

@@ -45,7 +45,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """How one account takes part; `first_sync` holds until its first complete import was agreed."""
+    """How one account takes part; `first_sync` holds until its first complete import was agreed. `match_by_…`: what may stand for ids that are missing (I6)."""
 
     traits: Traits
     direction: Direction = Direction.TWO_WAY
@@ -53,6 +53,8 @@ class AccountPolicy:
     first_sync: bool = False
     sync_position: bool = True
     sync_ratings: bool = True
+    match_by_file_name: bool = False
+    match_by_title: bool = False
 
 
 @dataclass(frozen=True, slots=True)
