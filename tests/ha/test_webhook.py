@@ -185,7 +185,7 @@ async def test_a_broken_body_is_refused(hooks: Hooks, kind: str, body: bytes, co
     await hooks.house.settle()
     assert hooks.notes[-1][0] == "failed"
     assert hooks.notes[-1][2]
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING and record.name != "asyncio"]  # which tells of a busy machine
     assert not any(place.simulator.requests for place in hooks.house.places.values())
 
 
