@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from .catalogue import Show, Title
-from .faults import Faults, Phase, with_broken_text
+from .faults import Faults, Phase, with_broken_text, without_filters
 from .post import Post
 from .switching import CONTROL, Switched
 
@@ -235,7 +235,7 @@ class Simulator(Switched, ABC):
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._busy += 1
         try:
-            answer = await handler(request)
+            answer = await handler(without_filters(request) if self.faults.unfiltered else request)
         finally:
             self._busy -= 1
         if self.faults.broken_text:

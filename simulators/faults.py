@@ -22,7 +22,7 @@ class Faults:
     `slow_lists` waits before each page of a listing, whatever its size (pitfall 50). `scan`: a scan is on, so many rows of a listing are there
     yet, and after each page `scan_step` more, until it is over (pitfall 41). `shift`: so often a title comes in at the head while somebody
     pages. `skew`: the clock is off by so many seconds. `phase`: the server is starting. `parallel`: so many requests at once, more are
-    a 503. `broken_text`: names are no valid UTF-8. `twice`: each webhook is sent two times; `disorder`: after the one that follows it.
+    a 503. `unfiltered`: listings ignore every filter (I7). `broken_text`: names are no valid UTF-8. `twice`: each webhook is sent two times; `disorder`: after the one that follows it.
     """
 
     offline: bool = False
@@ -38,6 +38,7 @@ class Faults:
     skew: float = 0.0
     phase: Phase | None = None
     parallel: int | None = None
+    unfiltered: bool = False
     broken_text: bool = False
     twice: bool = False
     disorder: bool = False
@@ -51,6 +52,12 @@ class Faults:
         if self.scan >= most:
             self.scan = None
         return found
+
+
+def without_filters(request: web.Request) -> web.Request:
+    """Return a request as a server understands it that does not know the filters by which this project asks."""
+    kept = [(name, value) for name, value in request.query.items() if ">>" not in name and name.lower() not in {"filters", "mindatelastsavedforuser"}]
+    return request.clone(rel_url=request.rel_url.with_query(kept))
 
 
 def with_broken_text(answer: web.StreamResponse) -> None:

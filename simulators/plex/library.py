@@ -63,7 +63,7 @@ class Library:
         self.by_rating_key: dict[int, Item] = {}
         self.by_title: dict[str, list[Item]] = {}
         self.legacy = legacy
-        self._added_at = added_at
+        self.added_at = added_at
         self._shows: dict[tuple[str, str], Item] = {}
         for title in titles:
             self.add(title)
@@ -110,7 +110,7 @@ class Library:
             guid,
             title.ids,
             section,
-            self._added_at,
+            self.added_at,
             title.year,
             None,
             title.runtime * 1000,
@@ -134,7 +134,7 @@ class Library:
             guid,
             ids,
             section,
-            self._added_at,
+            self.added_at,
             title.year,
             number,
             title.runtime * 1000,
@@ -151,7 +151,7 @@ class Library:
         known = next((season for season in parent.children if season.index == number), None)
         if known is None:
             known = Item(
-                self._next(), SEASON, f"Season {number}", _guid("season", f"{show.name}{number}"), {}, section, self._added_at, index=number, parent=parent
+                self._next(), SEASON, f"Season {number}", _guid("season", f"{show.name}{number}"), {}, section, self.added_at, index=number, parent=parent
             )
             parent.children.append(known)
             self._shelve(known)
@@ -161,7 +161,7 @@ class Library:
         name = (section.title, show.name)
         if name not in self._shows:
             guid = f"com.plexapp.agents.thetvdb://{show.ids.get('tvdb', '0')}?lang=en" if self.legacy else _guid("show", show.name)
-            self._shows[name] = Item(self._next(), SHOW, show.name, guid, show.ids, section, self._added_at, show.year, 1)
+            self._shows[name] = Item(self._next(), SHOW, show.name, guid, show.ids, section, self.added_at, show.year, 1)
             self._shelve(self._shows[name])
         return self._shows[name]
 

@@ -129,6 +129,7 @@ class PlexSimulator(Simulator):
     @override
     async def add(self, title: Title, *, first: bool = False) -> str:
         """Put a title on its shelf under a new rating key: nothing of what was watched of an earlier copy is known (server-apis §6)."""
+        self.library.added_at = self.now()
         items = self.library.add(title, first=first)
         self.titles = (*self.titles, title)
         for item in items:

@@ -1,9 +1,10 @@
 """What every media server's client must do, whichever server it is: one class, run against each simulator."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import override
 
 import aiohttp
 import pytest
@@ -22,55 +23,18 @@ from custom_components.plex_watchsync.ports import (
     WatchServer,
 )
 from custom_components.plex_watchsync.servers import Connection, log_in, open_server, probe
-from custom_components.plex_watchsync.sync.model import MediaKind, Observation, WatchState
+from custom_components.plex_watchsync.sync.model import MediaKind, WatchState
 from custom_components.plex_watchsync.sync.policy import Policy
 from custom_components.plex_watchsync.sync.rating import DISLIKE, LIKE
 from custom_components.plex_watchsync.sync.reconcile import shows
 from simulators.base import Act, Faults, Simulator, serving
-from simulators.catalogue import generate
 
-TITLES = generate(7, films=12, shows=2)
-FILM = TITLES[0]
-SEEN = datetime(2026, 3, 4, 20, 15, tzinfo=UTC)
-SECRET = "anna-secret"
+from .place import FILM, SECRET, SEEN, TITLES, Place, clock
+from .reading import ReadingContract
 
 
-def clock() -> datetime:
-    """Tell the time."""
-    return datetime.now(UTC)
-
-
-class Place:
-    """A simulator that is served, and a client of anna's account on it."""
-
-    def __init__(self, simulator: Simulator, url: str, session: aiohttp.ClientSession, server: WatchServer) -> None:
-        """Keep what the tests need."""
-        self.simulator, self.url, self.session, self.server = simulator, url, session, server
-
-    async def everything(self) -> dict[str, Observation]:
-        """List all libraries, by item id."""
-        libraries = [library.library_id for library in await self.server.libraries()]
-        return {one.item_id: one async for page in self.server.list_items(libraries) for one in page}
-
-    async def read(self, item_id: str) -> WatchState:
-        """Read one item's state anew."""
-        (found,) = await self.server.read_items([item_id])
-        return found.state
-
-    def item_id(self) -> str:
-        """Return the server's id of the film that is acted on."""
-        return next(row.item_id for row in self.simulator.shown("anna") if row.key == FILM.key)
-
-    async def write(self, wanted: WatchState) -> WatchState:
-        """Write a state over what is there, and read it back."""
-        await self.server.write(self.item_id(), wanted, await self.read(self.item_id()))
-        return await self.read(self.item_id())
-
-
-class WatchServerContract:
+class WatchServerContract(ReadingContract):
     """Subclasses say how to make the simulator."""
-
-    kind: ServerKind
 
     @classmethod
     def make(cls) -> Simulator:
@@ -90,7 +54,8 @@ class WatchServerContract:
         async with serving(simulator) as url, aiohttp.ClientSession() as session:
             yield Place(simulator, url, session, await self.sign_in(simulator, url, session))
 
-    async def sign_in(self, simulator: Simulator, url: str, session: aiohttp.ClientSession) -> WatchServer:
+    @override
+    async def sign_in(self, simulator: Simulator, url: str, session: aiohttp.ClientSession, clock: Callable[[], datetime] = clock) -> WatchServer:
         """Sign in by what the server has."""
         credentials = simulator.credentials()
         if "token" in credentials:
@@ -136,27 +101,6 @@ class WatchServerContract:
         assert not any(key.startswith("show/") and key.count("/") != 4 for key in keys)
         film = rows[place.item_id()]
         assert (film.parts[0].media.title, film.parts[0].media.year, film.runtime) == (FILM.name, FILM.year, FILM.runtime)
-
-    async def test_many_pages(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        """R2: what comes in pages is whole."""
-        self.shrink_pages(place, monkeypatch)
-        assert len(await place.everything()) == len(TITLES)
-
-    def shrink_pages(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Make pages so small that there are several."""
-        raise NotImplementedError
-
-    async def test_a_cut_page_proves_nothing(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        """R2, pitfalls 1 and 41: a listing that does not add up raises."""
-        place.simulator.faults = Faults(truncate=True)
-        self.shrink_pages(place, monkeypatch)
-        with pytest.raises(UnexpectedAnswer):
-            await place.everything()
-
-    async def test_a_library_that_is_gone_is_not_an_empty_one(self, place: Place) -> None:
-        """R2: neither a missing nor a hidden library lists as nothing."""
-        with pytest.raises(Forbidden):
-            [page async for page in place.server.list_items(["f" * 32])]
 
     async def test_reading_by_id(self, place: Place) -> None:
         """W7: the same row as in the listing; unknown ids are left out (I7)."""

@@ -24,7 +24,7 @@ from custom_components.plex_watchsync.ports import (
 from custom_components.plex_watchsync.servers import Connection, Listener, log_in, open_stream
 from simulators.base import Act, Faults, Simulator, serving
 
-from .contract import FILM, SECRET, TITLES, clock
+from .place import FILM, SECRET, TITLES, clock
 
 OTHER, EPISODE = TITLES[1], next(title for title in TITLES if title.show)
 NONSENSE = ("not JSON", "[]", "7", "null", "{}", '{"MessageType": 3}', "[" * 200_000)

@@ -9,7 +9,8 @@ from custom_components.plex_watchsync.servers.mediabrowser.emby import EmbyServe
 from simulators.base import Simulator
 from simulators.emby import EmbySimulator
 
-from .contract import SECRET, TITLES, Place, WatchServerContract
+from .contract import WatchServerContract
+from .place import SECRET, TITLES, Place
 
 
 class TestEmby49(WatchServerContract):

@@ -9,7 +9,8 @@ from custom_components.plex_watchsync.servers.mediabrowser.jellyfin import Jelly
 from simulators.base import Simulator
 from simulators.jellyfin import JellyfinSimulator
 
-from .contract import SECRET, TITLES, Place, WatchServerContract
+from .contract import WatchServerContract
+from .place import SECRET, TITLES, Place
 
 
 class TestJellyfin1011(WatchServerContract):

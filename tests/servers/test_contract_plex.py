@@ -9,7 +9,8 @@ from custom_components.plex_watchsync.servers.plex import client
 from simulators.base import Simulator
 from simulators.plex import PlexSimulator
 
-from .contract import SECRET, TITLES, Place, WatchServerContract
+from .contract import WatchServerContract
+from .place import SECRET, TITLES, Place
 
 
 class TestPlex(WatchServerContract):

@@ -16,7 +16,7 @@ from simulators.base import Act, Simulator
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 
-from .contract import FILM, SECRET, TITLES, clock
+from .place import FILM, SECRET, TITLES, clock
 from .push_contract import EPISODE, OTHER, PushContract, PushPlace
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "payloads"

@@ -13,7 +13,7 @@ from custom_components.plex_watchsync.servers.plex.notifications import Refreshe
 from simulators.base import Act, Simulator
 from simulators.plex import PlexSimulator
 
-from .contract import FILM, SECRET, TITLES
+from .place import FILM, SECRET, TITLES
 from .push_contract import EPISODE, OTHER, PushContract, PushPlace
 
 
