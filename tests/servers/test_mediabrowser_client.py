@@ -294,16 +294,6 @@ async def test_a_film_in_two_libraries_comes_once() -> None:
     assert [one.library for one in await listed(server, {"films", "more"})] == ["films"]
 
 
-async def test_pages_grow_on_a_slow_server() -> None:
-    """Pitfall 50: a server whose every page takes minutes is asked for fewer, larger ones."""
-    clock = iter(NOW + timedelta(seconds=30 * tick) for tick in range(100))
-    script = Script({"GET /UserViews": {"Items": [FILMS]}, "GET /Items": paged([film(number) for number in range(1, 9)])})
-    server = JellyfinServer(script, connection(ServerKind.JELLYFIN), lambda: next(clock))  # type: ignore[arg-type]
-    server.page_size = 2
-    assert len(await listed(server, {"films"})) == 8
-    assert [one.params["limit"] for one in script.sent if one.path == "/Items"] == ["2", "4", "8"]
-
-
 async def test_read_by_id() -> None:
     """Through the listing's route, what is unknown left out, in requests that the server takes (W7, pitfalls 38, 44)."""
     known = [film(number) for number in range(1, 450)]

@@ -104,6 +104,7 @@ class MediaBrowserServer(ABC):
         self._homes: dict[str, str] = {}
         self._runtimes: dict[str, int | None] = {}
         self._largest_page = _LARGEST_PAGE
+        self._page_before_failures = 0
         self.slow_pages = False
 
     @classmethod
@@ -168,6 +169,7 @@ class MediaBrowserServer(ABC):
                     new = [row for row in rows if row["Id"] not in taken]
                     taken.update(row["Id"] for row in new)
                     yield await self._observed(user, new, library.library_id)
+        self._recover()
 
     async def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
         """Yield what is played and what is begun, what was added since, and what else a kind of server tells of (server-apis §3.2, §3.3)."""
@@ -259,19 +261,26 @@ class MediaBrowserServer(ABC):
             yield page["Items"]
 
     async def _page(self, user: str, query: Mapping[str, str], start: int) -> wire.Page:
-        """Read one page; of a server whose every page is slow the next is larger (pitfall 50), after a failure smaller, and stays so."""
+        """Read one page; of a server whose every page is slow the next is larger (pitfall 50), after a failure smaller."""
         began = self._clock()
         try:
             page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
         except RateLimited:
             raise
         except ServerUnavailable:
+            self._page_before_failures = max(self._page_before_failures, self.page_size)
             self.page_size = self._largest_page = max(self.page_size // 2, _SMALLEST_PAGE)
             raise
         if (self._clock() - began).total_seconds() > _SLOW_PAGE_SECONDS:
             self.slow_pages = True
             self.page_size = max(self.page_size, min(2 * self.page_size, self._largest_page))
         return page
+
+    def _recover(self) -> None:
+        """Ask for larger pages again, up to what they were before they failed: libraries were read to the end, and quickly."""
+        if not self.slow_pages and self.page_size < self._page_before_failures:
+            self.page_size = min(2 * self.page_size, self._page_before_failures)
+            self._largest_page = _LARGEST_PAGE
 
     async def _by_ids(self, user: str, ids: Iterable[str], **query: str) -> list[wire.Item]:
         rows: list[wire.Item] = []
