@@ -7,13 +7,13 @@ from typing import Any, override
 from uuid import uuid4
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigSubentryFlow, ConfigSubentryFlowManager, SubentryFlowResult
-from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
+from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 
 from . import flow_forms as forms
-from .const import CONF_DIRECTION, CONF_KIND, CONF_LIBRARIES
+from .const import CONF_DIRECTION, CONF_KIND, CONF_LIBRARIES, CONF_SIGN_IN
 from .flow_account import AccountSteps
-from .flow_links import LinkSteps
+from .flow_links import QUICK_CONNECT, LinkSteps
 from .flow_sign_in import Access, PlexAccess, sign_in, who_answers
 from .helpers import account_subentries, connection_of, plex_tv_of, server_of
 from .logger import LOGGER
@@ -22,6 +22,8 @@ from .ports import ServerError, ServerKind
 
 class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
     """Set a further account of a server up."""
+
+    code_step = "code"
 
     @property
     @override
@@ -45,7 +47,24 @@ class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult
         if entry.data[CONF_KIND] == ServerKind.PLEX:
             self.wanted_server = entry.unique_id
             return await self.async_step_plex_sign_in()
+        if entry.data.get(CONF_SIGN_IN) == QUICK_CONNECT:
+            return await self.async_step_another()
         return await (self.async_step_sign_in() if CONF_USERNAME in entry.data else self.async_step_account())
+
+    async def async_step_another(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Choose how somebody else signs in."""
+        return self.async_show_menu(step_id="another", menu_options=["code", "sign_in"], description_placeholders={"server": self._get_entry().title})
+
+    async def async_step_code(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show a code for somebody else to type into the server, and when that came to nothing another."""
+        entry = self._get_entry()
+        if self._waiting is None or self.submitted(user_input) is not None:
+            self._waiting = None
+            if shown := await self.async_begin_code(entry.data[CONF_URL], verify_ssl=entry.data[CONF_VERIFY_SSL]):
+                return shown
+        return self.async_show_form(
+            step_id="code", data_schema=forms.nothing(), errors=dict(self.errors), description_placeholders={"server": entry.title, **self.placeholders}
+        )
 
     async def async_step_sign_in(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Sign in as somebody else, who then has a token of his own."""
@@ -92,7 +111,7 @@ class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult
 
     @override
     async def async_signed_in(self, access: Access) -> SubentryFlowResult:
-        self.access = access
+        self.access = access if access.plex or access.me is None else replace(access, users=(access.me,))
         return await self.async_step_account()
 
     async def _reach(self, entry: ConfigEntry) -> Access:

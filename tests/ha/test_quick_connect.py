@@ -200,12 +200,48 @@ async def test_another_server_answers(house: House, place: Place) -> None:
 
 
 async def test_somebody_else(house: House, place: Place) -> None:
-    """Further accounts sign in with a password, where the first one's token acts for nobody else."""
+    """Further accounts may sign in with a password too, where the first one's token acts for nobody else."""
     entry = await added_by_code(house, place, "ben")
     walk = await below(house.hass, entry, "account")
-    assert walk.shown["step_id"] == "sign_in"
+    assert (await walk.choose("sign_in"))["step_id"] == "sign_in"
+    assert (await walk.fill(username="anna", password="anna-secret"))["step_id"] == "account"
 
 
 def _simulator(place: Place) -> JellyfinSimulator:
     assert isinstance(place.simulator, JellyfinSimulator)
     return place.simulator
+
+
+async def test_a_further_account_by_a_code(house: House, place: Place) -> None:
+    """Somebody else types it, and has a token and a device of his own; who has an account already gets no second one."""
+    entry = await added_by_code(house, place, "ben")
+    for name, step in (("ben", None), ("anna", "account")):
+        walk = await below(house.hass, entry, "account")
+        assert (kind(walk.shown), walk.shown["menu_options"]) == ("menu", ["code", "sign_in"])
+        await type_code(place, await submit(walk, next_step_id="code"), name)
+        await waited(walk)
+        assert (walk.shown.get("step_id"), walk.shown.get("reason")) == (step, None if step else "no_more_users")
+    await walk.keep()
+    await walk.keep()
+    await walk.fill()
+    await house.settle()
+    accounts = {account.title: account for account in account_subentries(entry)}
+    assert accounts["anna"].data["token"] not in {None, entry.data["token"]}
+    assert accounts["anna"].data["device_id"] != entry.data["device_id"]
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_code_for_a_further_account_that_nobody_types(house: House, place: Place) -> None:
+    """The form says so, and gives another; where it is switched off meanwhile, that is said."""
+    entry = await added_by_code(house, place, "ben")
+    walk = await below(house.hass, entry, "account")
+    await submit(walk, next_step_id="code")
+    _simulator(place).auth.codes.clear()
+    await waited(walk)
+    assert (walk.shown["step_id"], walk.shown["errors"]) == ("code", {"base": "link_expired"})
+    _simulator(place).auth.quick_connect = False
+    assert (await walk.fill())["errors"] == {"base": "link_refused"}
+    _simulator(place).auth.quick_connect = True
+    await type_code(place, await submit(walk))
+    await waited(walk)
+    assert walk.shown["step_id"] == "account"
