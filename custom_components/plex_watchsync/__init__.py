@@ -16,7 +16,7 @@ from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run, recognise
 from .helpers import is_household, server_of
 from .hub import HUB, hub_of
-from .issues import show_replaced
+from .issues import show_replaced, show_slow
 from .moves import async_follow
 from .ports import AuthFailed, Forbidden, OtherServer, ServerError, ServerUnavailable, StoreError
 from .services import async_setup_services
@@ -69,6 +69,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
         await hub.journal.remove()
     else:
         show_replaced(hass, entry, replaced=False)
+        show_slow(hass, entry, slow=False)
         await registration.forget(hass, entry)
         await hub.remove_server(entry)
 

@@ -17,7 +17,7 @@ from .engine.listing import ReportKind
 from .engine.report import Report
 from .engine.run import Run, RunKind
 from .helpers import account_subentries
-from .issues import show_replaced
+from .issues import show_replaced, show_slow
 from .logger import LOGGER
 from .moves import async_follow
 from .ports import AuthFailed, OtherServer, PushState, ServerError, ServerUnavailable
@@ -149,6 +149,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         if any(isinstance(error, AuthFailed) for error in errors):
             self.config_entry.async_start_reauth(self.hass)
         show_replaced(self.hass, self.config_entry, replaced=isinstance(self.problem, OtherServer))
+        show_slow(self.hass, self.config_entry, slow=self.hub.is_slow(self.config_entry))
         self._set(self.data.last_sync if errors else report.started)
 
     def refresh_numbers(self) -> None:

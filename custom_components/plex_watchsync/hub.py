@@ -193,6 +193,10 @@ class Hub:
         """Whether anything of a server is held."""
         return any(viewer.holds.has_any(account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries)
 
+    def is_slow(self, entry: ConfigEntry) -> bool:
+        """Whether a server takes long for every page."""
+        return any(one.server.slow_pages for viewer in self.viewers.values() for account, one in viewer.accounts.items() if account in entry.subentries)
+
     def numbers(self, entry: ConfigEntry) -> Numbers:
         """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""
         found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]

@@ -80,7 +80,7 @@ class WatchServer(Protocol):
 
     @property
     def slow_pages(self) -> bool:
-        """Whether its last listing took so long as only a server takes whose database wants to be optimised (server-apis §3.2)."""
+        """Whether a page took so long as only a server takes whose database wants to be optimised, and no whole listing was quick since (server-apis §3.2)."""
 
     async def read_items(self, item_ids: Collection[str]) -> tuple[Observation, ...]:
         """Read items anew by id, by the same kind of read as the listing (W7); unknown ids are left out."""

@@ -105,6 +105,7 @@ class MediaBrowserServer(ABC):
         self._runtimes: dict[str, int | None] = {}
         self._largest_page = _LARGEST_PAGE
         self._page_before_failures = 0
+        self._is_quick = True
         self.slow_pages = False
 
     @classmethod
@@ -158,7 +159,7 @@ class MediaBrowserServer(ABC):
         """
         user = await self._user()
         taken: set[str] = set()  # one folder can be part of two libraries
-        self.slow_pages = False
+        self._is_quick = True
         for library in await self._visible(libraries):
             if MediaKind.EPISODE in library.kinds:
                 await self._list_shows(user, library.library_id)
@@ -272,15 +273,15 @@ class MediaBrowserServer(ABC):
             self.page_size = self._largest_page = max(self.page_size // 2, _SMALLEST_PAGE)
             raise
         if (self._clock() - began).total_seconds() > _SLOW_PAGE_SECONDS:
-            self.slow_pages = True
+            self._is_quick, self.slow_pages = False, True
             self.page_size = max(self.page_size, min(2 * self.page_size, self._largest_page))
         return page
 
     def _recover(self) -> None:
-        """Ask for larger pages again, up to what they were before they failed: libraries were read to the end, and quickly."""
-        if not self.slow_pages and self.page_size < self._page_before_failures:
-            self.page_size = min(2 * self.page_size, self._page_before_failures)
-            self._largest_page = _LARGEST_PAGE
+        """Note that libraries were read to the end; if quickly, ask for larger pages again, up to what they were before they failed."""
+        if self._is_quick:
+            self.slow_pages, self._largest_page = False, _LARGEST_PAGE
+            self.page_size = max(self.page_size, min(2 * self.page_size, self._page_before_failures))
 
     async def _by_ids(self, user: str, ids: Iterable[str], **query: str) -> list[wire.Item]:
         rows: list[wire.Item] = []
