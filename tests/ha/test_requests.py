@@ -21,37 +21,40 @@ from .flows import below
 
 type Costs = dict[str, int]
 
-POLL: dict[str, Costs] = {
+POLL: dict[str, Costs] = {  # whoever is read or written says first who it is
     "plex": {  # of films and of episodes: what was ever opened, what was added
+        "GET /identity": 1,
         "GET /status/sessions": 1,
         "GET /library/sections": 1,
         "GET /library/sections/{id}/all": 4,
     },
     "jellyfin": {  # what is played, what is begun, the newest
+        "GET /System/Info/Public": 1,
         "GET /Sessions": 1,
         "GET /UserViews": 1,
         "GET /Items": 6,
     },
     "emby": {  # and what was saved for the user
+        "GET /System/Info/Public": 1,
         "GET /emby/Sessions": 1,
         "GET /emby/Users/{id}/Views": 1,
         "GET /emby/Users/{id}/Items": 8,
     },
 }
 LISTING: dict[str, Costs] = {  # films, shows, episodes: a page of each
-    "plex": {"GET /status/sessions": 1, "GET /library/sections": 1, "GET /library/sections/{id}/all": 3},
-    "jellyfin": {"GET /Sessions": 1, "GET /UserViews": 1, "GET /Items": 3},
-    "emby": {"GET /emby/Sessions": 1, "GET /emby/Users/{id}/Views": 1, "GET /emby/Users/{id}/Items": 3},
+    "plex": {"GET /identity": 1, "GET /status/sessions": 1, "GET /library/sections": 1, "GET /library/sections/{id}/all": 3},
+    "jellyfin": {"GET /System/Info/Public": 1, "GET /Sessions": 1, "GET /UserViews": 1, "GET /Items": 3},
+    "emby": {"GET /System/Info/Public": 1, "GET /emby/Sessions": 1, "GET /emby/Users/{id}/Views": 1, "GET /emby/Users/{id}/Items": 3},
 }
 LOOK: dict[str, Costs] = {
-    "plex": {"GET /status/sessions": 1, "GET /library/metadata/{id}": 1},
-    "jellyfin": {"GET /Sessions": 1, "GET /Items": 1},
-    "emby": {"GET /emby/Sessions": 1, "GET /emby/Users/{id}/Items": 1},
+    "plex": {"GET /identity": 1, "GET /status/sessions": 1, "GET /library/metadata/{id}": 1},
+    "jellyfin": {"GET /System/Info/Public": 1, "GET /Sessions": 1, "GET /Items": 1},
+    "emby": {"GET /System/Info/Public": 1, "GET /emby/Sessions": 1, "GET /emby/Users/{id}/Items": 1},
 }
 BATCH: dict[str, Costs] = {  # what plays, the titles together before the writes, and together after them
-    "plex": {"GET /status/sessions": 1, "GET /library/metadata/{id}": 2},
-    "jellyfin": {"GET /Sessions": 1, "GET /Items": 2},
-    "emby": {"GET /emby/Sessions": 1, "GET /emby/Users/{id}/Items": 2},
+    "plex": {"GET /identity": 1, "GET /status/sessions": 1, "GET /library/metadata/{id}": 2},
+    "jellyfin": {"GET /System/Info/Public": 1, "GET /Sessions": 1, "GET /Items": 2},
+    "emby": {"GET /System/Info/Public": 1, "GET /emby/Sessions": 1, "GET /emby/Users/{id}/Items": 2},
 }
 MARK: dict[str, Costs] = {  # per title
     "plex": {"PUT /:/scrobble": 1},
@@ -178,13 +181,13 @@ async def test_an_export(till: Till, count: int) -> None:
 
 FIRST_SYNC: dict[str, Costs] = {
     "plex": {
-        "GET /identity": 3,
-        "GET /": 2,
+        "GET /identity": 1,
+        "GET /": 3,
         "GET /accounts": 2,
         "GET /library/sections": 1,
     },
     "jellyfin": {
-        "GET /System/Info/Public": 3,
+        "GET /System/Info/Public": 1,
         "POST /Users/AuthenticateByName": 1,
         "GET /Users/Me": 2,
         "GET /Users": 2,
@@ -195,7 +198,7 @@ FIRST_SYNC: dict[str, Costs] = {
         "POST /UserItems/{id}/UserData": 1,
     },
     "emby": {
-        "GET /System/Info/Public": 3,
+        "GET /System/Info/Public": 1,
         "POST /emby/Users/AuthenticateByName": 1,
         "GET /emby/Users/Query": 2,
         "GET /emby/Users/{id}/Views": 1,

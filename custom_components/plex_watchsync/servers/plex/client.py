@@ -62,6 +62,7 @@ class PlexServer:
     def __init__(self, http: HttpClient, user_id: str | None) -> None:
         """Speak with the token that `http` carries."""
         self._http, self._user_id = http, user_id
+        self._name = ""
         self._shows: dict[str, frozenset[str]] = {}
         self._runtimes: dict[str, int | None] = {}
 
@@ -72,16 +73,18 @@ class PlexServer:
         return cls(http, connection.user_id)
 
     async def identity(self) -> ServerIdentity:
-        """Ask the server who it is, and its name, which it tells only those whose token is good; raises NotAMediaServer."""
+        """Ask the server who it is, and once its name, which it tells only those whose token is good; raises NotAMediaServer."""
         found = await identify(self._http)
         if found is None:
             message = "no Plex server answers"
             raise NotAMediaServer(message)
-        try:
-            root = await self._container("/")
-        except AuthFailed, Forbidden:
-            return found
-        return replace(found, name=root.get("friendlyName") or found.name)
+        if not self._name:
+            try:
+                root = await self._container("/")
+            except AuthFailed, Forbidden:
+                return found
+            self._name = root.get("friendlyName") or found.name
+        return replace(found, name=self._name)
 
     async def users(self) -> tuple[ServerUser, ...]:
         """Return whose token it is: the owner may list the accounts, others may not (server-apis §1.1)."""
