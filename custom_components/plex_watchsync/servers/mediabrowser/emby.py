@@ -73,6 +73,7 @@ class EmbyServer(MediaBrowserServer):
     async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
         """Mark first, for a mark clears the position, then set the position with all that its route would reset (server-apis §4.3).
 
+        The other way round, as others do it, a rewatch would lose its position. Without one the mark alone is enough (W3).
         What the item shows is read anew: the favourite flag, which must be sent along, is no part of `shown`.
         """
         user, times = await self._user(), self._times()
