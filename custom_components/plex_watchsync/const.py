@@ -33,6 +33,8 @@ CONF_IMPORT_INTERVAL: Final = "import_interval"  # minutes
 CONF_FULL_INTERVAL: Final = "full_interval"  # hours
 CONF_SYNC_POSITION: Final = "sync_position"
 CONF_SYNC_RATINGS: Final = "sync_ratings"
+CONF_MATCH_BY_FILE_NAME: Final = "match_by_file_name"
+CONF_MATCH_BY_TITLE: Final = "match_by_title"
 
 # Options of the household entry.
 CONF_POSITION_MIN_SECONDS: Final = "position_min_seconds"

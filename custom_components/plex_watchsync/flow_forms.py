@@ -34,6 +34,8 @@ from .const import (
     CONF_JOURNAL_ENTRIES,
     CONF_KIND,
     CONF_LIBRARIES,
+    CONF_MATCH_BY_FILE_NAME,
+    CONF_MATCH_BY_TITLE,
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
     CONF_POSITION_TOLERANCE_SECONDS,
@@ -165,6 +167,8 @@ def options_of_server(entry: ConfigEntry) -> probatio.Schema:
             probatio.Required(CONF_FULL_INTERVAL, default=kept.get(CONF_FULL_INTERVAL, DEFAULT_FULL_INTERVAL)): _number(1, 168, "h"),
             probatio.Required(CONF_SYNC_POSITION, default=kept.get(CONF_SYNC_POSITION, True)): BooleanSelector(),
             probatio.Required(CONF_SYNC_RATINGS, default=kept.get(CONF_SYNC_RATINGS, True)): BooleanSelector(),
+            probatio.Required(CONF_MATCH_BY_FILE_NAME, default=kept.get(CONF_MATCH_BY_FILE_NAME, False)): BooleanSelector(),
+            probatio.Required(CONF_MATCH_BY_TITLE, default=kept.get(CONF_MATCH_BY_TITLE, False)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_ENABLED, default=kept.get(CONF_WEBHOOK_ENABLED, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_LOCAL_ONLY, default=kept.get(CONF_WEBHOOK_LOCAL_ONLY, True)): BooleanSelector(),
             probatio.Required(CONF_WEBHOOK_EVENTS, default=list(kept.get(CONF_WEBHOOK_EVENTS, events))): SelectSelector(

@@ -13,6 +13,7 @@ from .ports import Library, ServerError
 from .sync.plan import WriteKind
 
 MOST_TITLES = 10
+WEAK = " ≈"
 SIGNS = {  # what takes something away is shown first
     WriteKind.MARK_UNWATCHED: "✗",
     WriteKind.MARK_WATCHED: "✓",
@@ -89,6 +90,6 @@ def _numbers(writes: Iterable[Write]) -> str:
 
 def _sample(writes: Iterable[Write]) -> str:
     order = list(SIGNS)
-    named = sorted({(order.index(write.kind), f"{SIGNS[write.kind]} {write.media}") for write in writes})
+    named = sorted({(order.index(write.kind), f"{SIGNS[write.kind]} {write.media}{WEAK if write.weak else ''}") for write in writes})
     more = [f"… {len(named) - MOST_TITLES}"] if len(named) > MOST_TITLES else []
     return "; ".join([name for _, name in named[:MOST_TITLES]] + more)

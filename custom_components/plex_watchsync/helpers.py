@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_DEVICE_ID, CONF_KIND, CONF_PLEX_TV, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
+from .const import CONF_DEVICE_ID, CONF_KIND, CONF_MATCH_BY_FILE_NAME, CONF_PLEX_TV, CONF_USER_ID, DOMAIN, HOUSEHOLD, SUBENTRY_ACCOUNT, SUBENTRY_VIEWER
 from .ports import PushStream, ServerKind, WatchServer
 from .servers import Connection, PlexTv, open_server, open_stream
 
@@ -52,6 +52,7 @@ def connection_of(entry: ConfigEntry, account: ConfigSubentry | None = None) -> 
         user_id=own.get(CONF_USER_ID) or entry.data.get(CONF_USER_ID),
         verify_ssl=entry.data[CONF_VERIFY_SSL],
         own=bool(own.get(CONF_TOKEN)),
+        files=entry.options.get(CONF_MATCH_BY_FILE_NAME, False),
     )
 
 

@@ -25,6 +25,8 @@ from .const import (
     CONF_JOURNAL_DAYS,
     CONF_JOURNAL_ENTRIES,
     CONF_LIBRARIES,
+    CONF_MATCH_BY_FILE_NAME,
+    CONF_MATCH_BY_TITLE,
     CONF_POSITION_MAX_PERCENT,
     CONF_POSITION_MIN_SECONDS,
     CONF_POSITION_TOLERANCE_SECONDS,
@@ -355,6 +357,8 @@ def account_policy(traits: Traits, chosen: Mapping[str, Any], options: Mapping[s
         InitialSync(chosen[CONF_INITIAL_SYNC]),
         sync_position=options.get(CONF_SYNC_POSITION, True),
         sync_ratings=options.get(CONF_SYNC_RATINGS, True),
+        match_by_file_name=options.get(CONF_MATCH_BY_FILE_NAME, False),
+        match_by_title=options.get(CONF_MATCH_BY_TITLE, False),
     )
 
 

@@ -41,7 +41,8 @@ def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
         for change in report.changes
     ]
     writes = [
-        {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason} for write in report.planned
+        {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason, "weak": write.weak}
+        for write in report.planned
     ]
     return agreed + writes
 
@@ -69,6 +70,7 @@ def item_row(hass: HomeAssistant, viewer: ViewerSync, item: Item) -> dict[str, A
         **titled(item.media, item.keys),
         **state_row(item.claims.state),
         "ambiguous": viewer.baseline.is_ambiguous(item),
+        "weak": item.is_weak,
         "ignored": viewer.baseline.is_ignored(item),
         "servers": servers,
     }

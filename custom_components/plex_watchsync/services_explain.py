@@ -15,7 +15,7 @@ from .hub import HUB
 from .service_answers import state_row
 from .service_media import MEDIA_SCHEMA, items_of
 from .service_targets import Action, viewer_of
-from .sync.identity import ids_of
+from .sync.identity import ids_of, without_names
 from .sync.merge import NEVER, Claims
 from .sync.plan import Operation
 
@@ -66,6 +66,7 @@ def _copy(hass: HomeAssistant, viewer: ViewerSync, one: Copy) -> dict[str, Any]:
         "direction": account.policy.direction.value if account else None,
         "ids": ids.own,
         "show_ids": ids.show,
+        "weak": not without_names(known.keys),
         "several_episodes": known.several,
         "listings_without_it": known.missing,
         "acknowledged": known.reading and {**state_row(known.reading), "time": known.at and known.at.isoformat()},

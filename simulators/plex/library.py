@@ -102,12 +102,12 @@ class Library:
         return known
 
     def _film(self, title: Title, section: Section) -> Item:
-        guid = f"com.plexapp.agents.imdb://{title.ids.get('imdb', 'tt0')}?lang=en" if self.legacy else _guid("movie", title.key)
+        key, guid = self._next(), f"com.plexapp.agents.imdb://{title.ids.get('imdb', 'tt0')}?lang=en" if self.legacy else _guid("movie", title.key)
         return Item(
-            self._next(),
+            key,
             MOVIE,
             title.name,
-            guid,
+            guid if title.ids else _unmatched(key),
             title.ids,
             section,
             self.added_at,
@@ -127,11 +127,12 @@ class Library:
             else _guid("episode", f"{title.key}{number}")
         )
         ids = title.ids if title.last_episode is None or number == title.episode else {}
+        key = self._next()
         item = Item(
-            self._next(),
+            key,
             EPISODE,
             title.name,
-            guid,
+            guid if title.ids or show.ids else _unmatched(key),
             ids,
             section,
             self.added_at,
@@ -160,8 +161,8 @@ class Library:
     def _show(self, show: Show, section: Section) -> Item:
         name = (section.title, show.name)
         if name not in self._shows:
-            guid = f"com.plexapp.agents.thetvdb://{show.ids.get('tvdb', '0')}?lang=en" if self.legacy else _guid("show", show.name)
-            self._shows[name] = Item(self._next(), SHOW, show.name, guid, show.ids, section, self.added_at, show.year, 1)
+            key, guid = self._next(), f"com.plexapp.agents.thetvdb://{show.ids.get('tvdb', '0')}?lang=en" if self.legacy else _guid("show", show.name)
+            self._shows[name] = Item(key, SHOW, show.name, guid if show.ids else _unmatched(key), show.ids, section, self.added_at, show.year, 1)
             self._shelve(self._shows[name])
         return self._shows[name]
 
@@ -178,6 +179,11 @@ class Library:
     def _next(self) -> int:
         self._last = getattr(self, "_last", 100) + 1
         return self._last
+
+
+def _unmatched(key: int) -> str:
+    """Return the guid of what no agent found anything for (server-apis §6)."""
+    return f"local://{key}"
 
 
 def _guid(kind: str, name: str) -> str:

@@ -48,20 +48,22 @@ class WatchServerContract(ReadingContract):
             yield place
 
     @asynccontextmanager
-    async def placed(self) -> AsyncIterator[Place]:
+    async def placed(self, *, files: bool = False) -> AsyncIterator[Place]:
         """Serve the simulator and sign in as anna."""
         simulator = self.make()
         async with serving(simulator) as url, aiohttp.ClientSession() as session:
-            yield Place(simulator, url, session, await self.sign_in(simulator, url, session))
+            yield Place(simulator, url, session, await self.sign_in(simulator, url, session, files=files))
 
     @override
-    async def sign_in(self, simulator: Simulator, url: str, session: aiohttp.ClientSession, clock: Callable[[], datetime] = clock) -> WatchServer:
+    async def sign_in(
+        self, simulator: Simulator, url: str, session: aiohttp.ClientSession, clock: Callable[[], datetime] = clock, *, files: bool = False
+    ) -> WatchServer:
         """Sign in by what the server has."""
         credentials = simulator.credentials()
         if "token" in credentials:
-            return open_server(session, Connection(self.kind, url, credentials["token"], "device-anna", "1"), clock=clock)
+            return open_server(session, Connection(self.kind, url, credentials["token"], "device-anna", "1", files=files), clock=clock)
         entered = await log_in(session, self.kind, url, "anna", SECRET, device_id="device-anna", verify_ssl=True)
-        return open_server(session, Connection(self.kind, url, entered.token, "device-anna", entered.user.user_id), clock=clock)
+        return open_server(session, Connection(self.kind, url, entered.token, "device-anna", entered.user.user_id, files=files), clock=clock)
 
     async def test_identity(self, place: Place) -> None:
         """The server says who it is, to strangers too."""
@@ -101,6 +103,16 @@ class WatchServerContract(ReadingContract):
         assert not any(key.startswith("show/") and key.count("/") != 4 for key in keys)
         film = rows[place.item_id()]
         assert (film.parts[0].media.title, film.parts[0].media.year, film.runtime) == (FILM.name, FILM.year, FILM.runtime)
+
+    async def test_paths_are_read_where_files_may_match(self, place: Place) -> None:
+        """I6: and nowhere else, for they make listings larger."""
+        assert {row.file for row in (await place.everything()).values()} == {None}
+        async with self.placed(files=True) as other:
+            [read] = await other.server.read_items([other.item_id()])
+            rows = await other.everything()
+            assert {read.file, rows[other.item_id()].file} == {read.file}
+            assert read.file is not None
+            assert read.file.endswith(FILM.path)
 
     async def test_reading_by_id(self, place: Place) -> None:
         """W7: the same row as in the listing; unknown ids are left out (I7)."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from custom_components.plex_watchsync.sync.identity import episode_keys, external_id, movie_keys
 from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Rating, Spot, View
 from custom_components.plex_watchsync.sync.model import Media, MediaKind
+from custom_components.plex_watchsync.sync.names import names_of
 from custom_components.plex_watchsync.sync.portable import Entry, PortableError, dumped, entry_of, loaded, row_of
 
 CREATED = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
@@ -46,6 +47,15 @@ episodes = st.builds(
     claims,
 )
 entries = (films | episodes).filter(lambda entry: bool(entry.keys) and entry.claims != Claims())
+
+
+def test_a_title_without_ids_keeps_its_names() -> None:
+    """I6: it is found by them again; where there are ids, a name does not count."""
+    names = names_of(Media(MediaKind.MOVIE, "Holidays", 2015), "Holidays.mkv", 1800, by_file=True, by_title=True)
+    said = Claims(View(CREATED, played=True, last_played=None, play_count=1))
+    saved = [Entry(Media(MediaKind.MOVIE, "Holidays", 2015), keys, said) for keys in (names, names | movie_keys(["imdb:tt0137523"]))]
+    read = loaded("".join(dumped("Anna", CREATED, saved))).entries
+    assert [entry.keys for entry in read] == [names, movie_keys(["imdb:tt0137523"])]
 
 
 @given(st.lists(entries, max_size=5), text)
@@ -112,6 +122,8 @@ def test_what_others_write_is_cleaned() -> None:
         ({"year": "1999"}, "year is not a whole number"),
         ({"ids": {"imdb": "nonsense"}}, "no id that names it"),
         ({"ids": []}, "ids is not an object"),
+        ({"ids": {}, "names": ["title/fight club"]}, "names has one that is none"),
+        ({"ids": {}, "names": [7]}, "names has one that is none"),
         ({"ids": {"imdb": 137523}}, "ids has an id that is not a text"),
         ({"show_ids": {"tvdb": "1"}, "season": 1.5}, "season is not a whole number"),
         ({"other_numbers": {}}, "other_numbers is not a list"),

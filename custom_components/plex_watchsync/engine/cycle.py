@@ -17,7 +17,7 @@ from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
 from .holds import Hold, Holds
-from .journal import Journal, Note, NoteKind
+from .journal import Journal, Note, NoteKind, weakness
 from .pace import paced
 from .reader import Reader, Reading
 from .report import Change, ChangeKind, Report, Write
@@ -119,7 +119,7 @@ class Cycle:
     def describe(self, operation: Operation) -> Write:
         """Name a planned write for people."""
         replica_id, item = operation.replica, self.baseline.of_replica(operation.replica)[0]
-        return Write(replica_id.account, replica_id.item, item.replicas[replica_id].library, item.media, operation.kind, operation.reason)
+        return Write(replica_id.account, replica_id.item, item.replicas[replica_id].library, item.media, operation.kind, operation.reason, item.is_weak)
 
     def _operation(self, replica_id: ReplicaId) -> Operation | None:
         if replica_id.account not in self.accounts or self.holds.has(replica_id):
@@ -241,7 +241,7 @@ class Cycle:
                 before=agreed if change else known,
                 after=change.after if change else None,
                 reading=reading,
-                more={"first": "yes"} if change and not change.new else {},
+                more=({"first": "yes"} if change and not change.new else {}) | weakness(before),
             )
         )
 

@@ -14,7 +14,7 @@ from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
 from ..sync.reconcile import has_position, shows
-from .journal import Journal, Note, NoteKind
+from .journal import Journal, Note, NoteKind, weakness
 from .outbox import Entry, Outbox
 from .report import Report
 from .run import Account
@@ -223,7 +223,7 @@ class Executor:
                 before=operation.shown,
                 after=operation.wanted,
                 reading=reading,
-                more={"server_item": operation.replica.item, "attempt": str(entry.attempts + 1)},
+                more={"server_item": operation.replica.item, "attempt": str(entry.attempts + 1), **weakness(*items)},
             )
         )
 

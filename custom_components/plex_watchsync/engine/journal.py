@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..ports import Documents, StoreError
+from ..sync.item import Item
 from ..sync.model import WatchState
 from ..sync.record import state_of, state_row
 
@@ -63,6 +64,11 @@ class Note:
     def repeats(self, other: Note) -> bool:
         """Whether a server said the same thing once more."""
         return "way" in self.more and self.kind is other.kind and _sender(self) == _sender(other)
+
+
+def weakness(*items: Item) -> dict[str, str]:
+    """Say of a line's titles that they are matched by name only (I6)."""
+    return {"weak": "yes"} if any(item.is_weak for item in items) else {}
 
 
 @dataclass(frozen=True, slots=True)

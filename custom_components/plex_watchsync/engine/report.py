@@ -45,7 +45,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that was planned."""
+    """A write that was planned; `weak`: to a title that is matched by name only (I6)."""
 
     account: str
     item_id: str
@@ -53,6 +53,7 @@ class Write:
     media: Media
     kind: WriteKind
     reason: str
+    weak: bool = False
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ class Connection:
     """How to reach a server as one of its users; `user_id` None: whoever the token belongs to. `device_id` is the account's own (pitfall 39).
 
     `own`: the token is this user's own rather than that of somebody, or of a key, who acts for him: only such a one is told of his doings.
+    `files`: the paths of files are asked for, which makes listings larger, for titles may be matched by them (I6).
     """
 
     kind: ServerKind
@@ -19,3 +20,4 @@ class Connection:
     user_id: str | None = None
     verify_ssl: bool = True
     own: bool = False
+    files: bool = False

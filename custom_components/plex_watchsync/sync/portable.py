@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .identity import external_id
+from .identity import external_id, without_names
 from .merge import NO_CLAIMS, Claims, Rating, Spot, View
 from .model import Media, MediaKind
 from .plan import HIGHEST_RATING
@@ -79,6 +79,7 @@ def row_of(entry: Entry) -> Json:
         "season": media.season,
         "episode": media.episode,
         "ids": own or None,
+        "names": None if without_names(entry.keys) else sorted(key.partition("/")[2] for key in entry.keys),
         "show_ids": numbers.pop(main, None),
         "other_numbers": [{"season": season, "episode": episode, "show_ids": ids} for (season, episode), ids in sorted(numbers.items())] or None,
     }
@@ -110,6 +111,7 @@ def entry_of(row: Json) -> Entry:
     keys = _own_keys(media.kind, row) | _numbered_keys(row)
     for other in _list(row, "other_numbers"):
         keys |= _numbered_keys(other)
+    keys = keys or _names(media.kind, row)
     if not keys:
         raise PortableError("no id that names it")
     return Entry(media, frozenset(keys), Claims(_view(row), _spot(row), _rating(row)))
@@ -122,11 +124,11 @@ def _numbered(number: int, row: Json) -> Entry:
         raise PortableError(f"item {number}: {error}") from error
 
 
-def _ids(keys: Iterable[str]) -> tuple[dict[str, list[str]], dict[tuple[int | None, int | None], dict[str, list[str]]]]:
+def _ids(keys: frozenset[str]) -> tuple[dict[str, list[str]], dict[tuple[int | None, int | None], dict[str, list[str]]]]:
     """Take match keys apart: ids of the title, and by season and episode those of its show."""
     own: dict[str, list[str]] = {}
     numbers: dict[tuple[int | None, int | None], dict[str, list[str]]] = {}
-    for key in sorted(keys):
+    for key in sorted(without_names(keys)):
         scope, kind, value = key.split("/", 2)
         if scope == "show":
             show, season, episode = value.rsplit("/", 2)
@@ -138,6 +140,14 @@ def _ids(keys: Iterable[str]) -> tuple[dict[str, list[str]], dict[tuple[int | No
 
 def _own_keys(kind: MediaKind, row: Mapping[str, Json]) -> set[str]:
     return {f"{kind.value}/{one}" for one in _clean(row, "ids")}
+
+
+def _names(kind: MediaKind, row: Mapping[str, Json]) -> set[str]:
+    """Read the names of a title that has no ids (I6)."""
+    names = _list(row, "names")
+    if not all(isinstance(name, str) and name.startswith("~") and "/" in name for name in names):
+        raise PortableError("names has one that is none")
+    return {f"{kind.value}/{name}" for name in names}
 
 
 def _numbered_keys(row: Json) -> set[str]:

@@ -100,6 +100,7 @@ class MediaBrowserServer(ABC):
         self._clock = clock
         self._device_id = connection.device_id
         self._user_id = connection.user_id
+        self._files = connection.files
         self._shows: dict[str, frozenset[str]] = {}
         self._homes: dict[str, str] = {}
         self._runtimes: dict[str, int | None] = {}
@@ -235,6 +236,10 @@ class MediaBrowserServer(ABC):
             return frozenset(
                 item["Id"] for session in sessions if is_present(session, user, self._device_id) and (item := session.get("NowPlayingItem")) is not None
             )
+
+    def _with_files(self, listing: Mapping[str, str], fields: str) -> Mapping[str, str]:
+        """Ask for the paths of files too, where titles may be matched by them (I6)."""
+        return {**listing, fields: f"{listing[fields]},Path"} if self._files else listing
 
     async def _user(self) -> str:
         if self._user_id is None:

@@ -61,7 +61,7 @@ class EmbyServer(MediaBrowserServer):
     @override
     async def _items(self, user: str, query: Mapping[str, str]) -> wire.Page:
         asked = {f"{name[0].upper()}{name[1:]}": value for name, value in query.items()}
-        page: wire.Page = await self._http.json("GET", f"/emby/Users/{user}/Items", params={**_LISTING, **asked})
+        page: wire.Page = await self._http.json("GET", f"/emby/Users/{user}/Items", params={**self._with_files(_LISTING, "Fields"), **asked})
         return page
 
     @override

@@ -67,7 +67,7 @@ class JellyfinServer(MediaBrowserServer):
 
     @override
     async def _items(self, user: str, query: Mapping[str, str]) -> wire.Page:
-        page: wire.Page = await self._http.json("GET", "/Items", params={"userId": user, **_LISTING, **query})
+        page: wire.Page = await self._http.json("GET", "/Items", params={"userId": user, **self._with_files(_LISTING, "fields"), **query})
         return page
 
     @override

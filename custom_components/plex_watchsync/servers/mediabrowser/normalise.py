@@ -175,7 +175,7 @@ def observation(item: wire.Item, library: str, shows: Mapping[str, frozenset[str
     Raises KeyError for a row without a record, which is what an API key gets that names no user.
     """
     runtime = seconds(item.get("RunTimeTicks")) or None
-    return Observation(item["Id"], library, tuple(_parts(item, shows)), watch_state(item["UserData"], times), runtime)
+    return Observation(item["Id"], library, tuple(_parts(item, shows)), watch_state(item["UserData"], times), runtime, item.get("Path"))
 
 
 def watch_state(data: wire.UserData, times: Times) -> WatchState:

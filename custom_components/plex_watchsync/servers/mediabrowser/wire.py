@@ -21,6 +21,7 @@ class Item(TypedDict, total=False):
     Id: Required[str]
     Type: Required[str]
     Name: str
+    Path: str | None
     ProductionYear: int | None
     DateCreated: str
     RunTimeTicks: int | None

@@ -25,7 +25,8 @@ MOST_IDS = 100
 ROWS_PER_TURN = 250
 MOVIES, SHOWS, EPISODES = "1", "2", "4"  # Plex's numbers of what can be listed
 FOLDERS = frozenset({"show", "season"})
-UNREAD = "Media,Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,Collection,Field"  # six of seven bytes of a row
+FILES = "Media"
+UNREAD = "Genre,Country,Director,Writer,Role,Image,UltraBlurColors,Rating,Collection,Field"  # six of seven bytes of a row
 NO_RATING = -1.0  # takes a rating back (server-apis §4.1)
 ALMOST_WATCHED = 0.88  # from 90 % on a reported position makes a title watched (server-apis §4.1)
 
@@ -59,10 +60,11 @@ class PlexServer:
 
     traits = Traits(writes_date=False, unplayed_alone_counts=False)
 
-    def __init__(self, http: HttpClient, user_id: str | None) -> None:
-        """Speak with the token that `http` carries."""
+    def __init__(self, http: HttpClient, user_id: str | None, *, files: bool = False) -> None:
+        """Speak with the token that `http` carries; `files`: read where they lie (I6)."""
         self._http, self._user_id = http, user_id
         self._name = ""
+        self._unread = UNREAD if files else f"{FILES},{UNREAD}"
         self._shows: dict[str, frozenset[str]] = {}
         self._runtimes: dict[str, int | None] = {}
 
@@ -70,7 +72,7 @@ class PlexServer:
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
         """Make a server of a connection; sends nothing."""
         http = HttpClient(session, connection.url, headers=headers(connection.device_id, connection.token), verify_ssl=connection.verify_ssl, clock=clock)
-        return cls(http, connection.user_id)
+        return cls(http, connection.user_id, files=connection.files)
 
     async def identity(self) -> ServerIdentity:
         """Ask the server who it is, and once its name, which it tells only those whose token is good; raises NotAMediaServer."""
@@ -208,7 +210,7 @@ class PlexServer:
         total: int | None = None
         while total is None or len(seen) < total:
             page = {"X-Plex-Container-Start": str(len(seen)), "X-Plex-Container-Size": str(PAGE)}
-            query = {"type": number, "includeGuids": "1", "excludeElements": UNREAD, "sort": "addedAt:asc", **filters, **page}
+            query = {"type": number, "includeGuids": "1", "excludeElements": self._unread, "sort": "addedAt:asc", **filters, **page}
             container = await self._container(f"/library/sections/{library}/all", **query)
             with understood("a page of the listing"):
                 rows = container.get("Metadata", [])
@@ -229,14 +231,14 @@ class PlexServer:
     async def _together(self, item_ids: tuple[str, ...]) -> list[wire.Row]:
         """Read some rows at once, those of a refused group apart: whether one missing item makes a 404 of all is documented nowhere."""
         try:
-            container = await self._container(f"/library/metadata/{','.join(item_ids)}", includeGuids="1", excludeElements=UNREAD)
+            container = await self._container(f"/library/metadata/{','.join(item_ids)}", includeGuids="1", excludeElements=self._unread)
         except ItemNotFound:
             half = len(item_ids) // 2
             return [*await self._together(item_ids[:half]), *await self._together(item_ids[half:])] if half else []
         return _at_home(container)
 
     async def _episodes(self, folder: str) -> list[wire.Row]:
-        container = await self._container(f"/library/metadata/{folder}/allLeaves", includeGuids="1", excludeElements=UNREAD)
+        container = await self._container(f"/library/metadata/{folder}/allLeaves", includeGuids="1", excludeElements=self._unread)
         return _at_home(container)
 
     async def _observed(self, rows: list[wire.Row], home: str) -> tuple[Observation, ...]:

@@ -75,7 +75,7 @@ def watch_state(row: wire.Row, times: Times) -> WatchState:
 def observation(row: wire.Row, library: str, shows: Shows, times: Times) -> Observation:
     """Read a film or an episode."""
     runtime = row.get("duration")
-    return Observation(row["ratingKey"], library, (_part(row, shows),), watch_state(row, times), runtime and int(runtime) // MILLISECONDS)
+    return Observation(row["ratingKey"], library, (_part(row, shows),), watch_state(row, times), runtime and int(runtime) // MILLISECONDS, _file(row))
 
 
 def external_ids(row: wire.Row) -> frozenset[str]:
@@ -94,6 +94,11 @@ def owner(container: wire.Container) -> ServerUser:
     """Name the owner, whose account has the number 1 on every server (server-apis §2)."""
     names = [account.get("name") for account in container.get("Account", ()) if str(account.get("id")) == OWNER.user_id]
     return ServerUser(OWNER.user_id, names[0]) if names and names[0] else OWNER
+
+
+def _file(row: wire.Row) -> str | None:
+    """Return where the first of a row's files lies, if that was asked for; whoever is not the owner may not be told."""
+    return next((part["file"] for medium in row.get("Media", ()) for part in medium.get("Part", ()) if "file" in part), None)
 
 
 def _part(row: wire.Row, shows: Shows) -> Part:

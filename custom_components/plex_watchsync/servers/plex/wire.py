@@ -22,6 +22,18 @@ class PlayerTag(TypedDict, total=False):
     state: str
 
 
+class FileTag(TypedDict, total=False):
+    """A file."""
+
+    file: str
+
+
+class MediaTag(TypedDict, total=False):
+    """A version of a title, and its files."""
+
+    Part: list[FileTag]
+
+
 class Row(TypedDict, total=False):
     """A film, a show or an episode; times are epoch seconds, positions and durations milliseconds."""
 
@@ -43,6 +55,7 @@ class Row(TypedDict, total=False):
     lastViewedAt: int
     userRating: float
     Guid: list[GuidTag]
+    Media: list[MediaTag]
     User: UserTag
     Player: PlayerTag
     sessionKey: str | int
