@@ -1,6 +1,7 @@
 """Keep what people have watched the same on their Plex, Emby and Jellyfin servers: wiring only."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -18,7 +19,7 @@ from .helpers import is_household, server_of
 from .hub import HUB, hub_of
 from .issues import show_replaced, show_slow
 from .moves import async_follow
-from .ports import AuthFailed, Forbidden, OtherServer, ServerError, ServerUnavailable, StoreError
+from .ports import AuthFailed, Forbidden, OtherServer, ServerError, ServerUnavailable, StoreError, StoreTooNew
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -35,15 +36,15 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
     """Set up a server, or the household."""
-    entry.async_on_unload(entry.add_update_listener(_reload))
+    entry.async_on_unload(entry.add_update_listener(partial(_reload, before=_followed(entry))))
     if is_household(entry):
         return await _setup_household(hass, entry)
     await _check(hass, entry)
     coordinator = ServerCoordinator(hass, entry, hass.data[HUB])
     try:
         await hass.data[HUB].attach(coordinator)
-    except StoreError as error:  # never taken for a first run (G3)
-        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="baseline_lost", translation_placeholders={"document": str(error)}) from error
+    except StoreError as error:
+        raise _stopped(error) from error
     entry.runtime_data = coordinator
     webhook.register(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, SERVER_PLATFORMS)
@@ -76,16 +77,24 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
 
 async def _setup_household(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
     hub = hass.data[HUB]
-    for viewer_id in hub.viewers.keys() - entry.subentries.keys():
+    for viewer_id in (hub.viewers.keys() | hub.lost) - entry.subentries.keys():
         await hub.remove_viewer(viewer_id)
-    for viewer_id in entry.subentries:
-        try:
-            await hub.viewer(viewer_id)
-        except StoreError as error:
-            raise ConfigEntryError(translation_domain=DOMAIN, translation_key="baseline_lost", translation_placeholders={"document": str(error)}) from error
+    try:
+        await hub.load(entry.subentries)
+    except StoreError as error:
+        raise _stopped(error) from error
     await hass.config_entries.async_forward_entry_setups(entry, HOUSEHOLD_PLATFORMS)
     backups.schedule(hass, entry)
     return True
+
+
+def _stopped(error: StoreError) -> ConfigEntryError:
+    """Say why nobody takes part: a lost baseline is never taken for a first run (G3)."""
+    return ConfigEntryError(
+        translation_domain=DOMAIN,
+        translation_key="baseline_newer" if isinstance(error, StoreTooNew) else "baseline_lost",
+        translation_placeholders={"document": str(error)},
+    )
 
 
 async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
@@ -128,6 +137,13 @@ def _schedule(hass: HomeAssistant, entry: WatchSyncConfigEntry, coordinator: Ser
     entry.async_on_unload(async_track_time_interval(hass, full_sync, timedelta(hours=hours), cancel_on_shutdown=True))
 
 
-async def _reload(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
+async def _reload(hass: HomeAssistant, entry: WatchSyncConfigEntry, *, before: object) -> None:
     """Follow changed options, accounts and viewers."""
-    hass.config_entries.async_schedule_reload(entry.entry_id)
+    if _followed(entry) != before:
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+def _followed(entry: WatchSyncConfigEntry) -> object:
+    """Return what is to be followed; that a viewer was synced is just remembered."""
+    subentries = {known: (one.title, {} if is_household(entry) else dict(one.data)) for known, one in entry.subentries.items()}
+    return entry.title, entry.unique_id, dict(entry.data), dict(entry.options), subentries

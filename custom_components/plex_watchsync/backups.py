@@ -39,9 +39,9 @@ async def write(hass: HomeAssistant, viewer: ViewerSync) -> Path:
     return path
 
 
-async def read(hass: HomeAssistant, viewer: ViewerSync, name: str | None) -> tuple[str, Portable]:
+async def read(hass: HomeAssistant, viewer_id: str, name: str | None) -> tuple[str, Portable]:
     """Read a backup by its file's name, by default the viewer's newest; raises `OSError` or `PortableError`."""
-    return await hass.async_add_executor_job(_read, folder_of(hass), name, _stem_of(hass, viewer))
+    return await hass.async_add_executor_job(_read, folder_of(hass), name, _stem_of(hass, viewer_id))
 
 
 def schedule(hass: HomeAssistant, household: ConfigEntry) -> None:
@@ -52,7 +52,7 @@ def schedule(hass: HomeAssistant, household: ConfigEntry) -> None:
 
     async def check(_now: object) -> None:
         for viewer in list(hass.data[HUB].viewers.values()):
-            if await hass.async_add_executor_job(_is_due, folder_of(hass), _stem_of(hass, viewer), utcnow() - timedelta(days=days)):
+            if await hass.async_add_executor_job(_is_due, folder_of(hass), _stem_of(hass, viewer.viewer), utcnow() - timedelta(days=days)):
                 try:
                     await write(hass, viewer)
                 except (OSError, HomeAssistantError) as error:
@@ -72,8 +72,8 @@ def _stem(viewer: ConfigSubentry) -> str:
     return f"{slugify(viewer.title)}-{viewer.subentry_id[-6:].lower()}-"
 
 
-def _stem_of(hass: HomeAssistant, viewer: ViewerSync) -> str:
-    return next(_stem(one) for one in _viewers(hass) if one.subentry_id == viewer.viewer)
+def _stem_of(hass: HomeAssistant, viewer_id: str) -> str:
+    return next(_stem(one) for one in _viewers(hass) if one.subentry_id == viewer_id)
 
 
 def _keep(hass: HomeAssistant) -> int:

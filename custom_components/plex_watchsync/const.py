@@ -18,6 +18,7 @@ SUBENTRY_ACCOUNT: Final = "account"
 SUBENTRY_VIEWER: Final = "viewer"
 CONF_ACCOUNT: Final = "account"  # in the flow: the chosen user
 CONF_USER_ID: Final = "user_id"
+CONF_SYNCED: Final = "synced"  # in a viewer: something was agreed on, so that its absence is a loss (G3)
 CONF_VIEWER: Final = "viewer"  # in an account: the viewer's subentry id
 CONF_LIBRARIES: Final = "libraries"
 CONF_DIRECTION: Final = "direction"

@@ -50,7 +50,8 @@ from .engine.run import Account, Run
 from .engine.viewer import Agree, ViewerSync
 from .held import announce, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
-from .ports import Hint
+from .issues import remember_synced, show_lost, was_synced
+from .ports import Hint, StoreError
 from .store import StoredDocuments
 from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy, Traits
 
@@ -72,6 +73,7 @@ class Hub:
         self.journal = Journal(self.documents, self._on_news)
         self.coordinators: dict[str, ServerCoordinator] = {}
         self.viewers: dict[str, ViewerSync] = {}
+        self.lost: set[str] = set()  # viewers whose agreed state cannot be read (G3)
         self._loading = asyncio.Lock()
         self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
         self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
@@ -92,23 +94,43 @@ class Hub:
         async with self._loading:
             if viewer_id not in self.viewers:
                 viewer = ViewerSync(viewer_id, self.documents, utcnow, self._on_change, self._on_progress, journal=self.journal)
-                await viewer.load()
+                try:
+                    await viewer.load(synced=was_synced(self.hass, viewer_id))
+                except StoreError as error:
+                    self.lost.add(viewer_id)
+                    show_lost(self.hass, viewer_id, error)
+                    raise
+                self._found(viewer_id)
                 self.viewers[viewer_id] = viewer
         self._follow_options(self.viewers[viewer_id])
         return self.viewers[viewer_id]
 
+    async def load(self, viewer_ids: Iterable[str]) -> dict[str, ViewerSync]:
+        """Load viewers, but for those whose agreed state is lost; raises `StoreError` when that leaves nobody (G3)."""
+        found: dict[str, ViewerSync] = {}
+        lost: list[StoreError] = []
+        for viewer_id in viewer_ids:
+            try:
+                found[viewer_id] = await self.viewer(viewer_id)
+            except StoreError as error:
+                lost.append(error)
+        if lost and not found:
+            raise lost[0]
+        return found
+
     async def attach(self, coordinator: ServerCoordinator) -> None:
-        """Let the accounts of a server take part; raises `StoreError`."""
+        """Let the accounts of a server take part; raises `StoreError` when nobody's can."""
         entry = coordinator.config_entry
         accounts = {subentry.subentry_id: subentry for subentry in account_subentries(entry)}
+        viewers = await self.load({subentry.data[CONF_VIEWER] for subentry in accounts.values()})
         for account_id, subentry in accounts.items():
-            viewer = await self.viewer(subentry.data[CONF_VIEWER])
-            viewer.accounts[account_id] = self._account(entry, subentry)
+            if viewer := viewers.get(subentry.data[CONF_VIEWER]):
+                viewer.accounts[account_id] = self.account(entry, subentry)
         await self._forget(entry, {known: one.data[CONF_VIEWER] for known, one in accounts.items()})
         self.coordinators[entry.entry_id] = coordinator
         coordinator.refresh_numbers()
-        for viewer_id in {one.data[CONF_VIEWER] for one in accounts.values()}:
-            show_issues(self.hass, self.viewers[viewer_id])
+        for viewer in viewers.values():
+            show_issues(self.hass, viewer)
 
     async def detach(self, entry: ConfigEntry) -> None:
         """Take a server's accounts out; what was agreed stays."""
@@ -119,12 +141,12 @@ class Hub:
                 await self._flush(viewer)
 
     async def remove_server(self, entry: ConfigEntry) -> None:
-        """Forget a server that was removed; of a viewer who is gone too, nothing is left to forget."""
+        """Forget a server that was removed; of a viewer who is gone too, or whose agreed state is lost, nothing is left to forget."""
         household = household_entry(self.hass)
         for subentry in account_subentries(entry):
             if household and subentry.data[CONF_VIEWER] in household.subentries:
-                viewer = await self.viewer(subentry.data[CONF_VIEWER])
-                await viewer.forget(subentry.subentry_id)
+                with suppress(StoreError):
+                    await (await self.viewer(subentry.data[CONF_VIEWER])).forget(subentry.subentry_id)
         self._attached.pop(entry.entry_id, None)
 
     async def remove_viewer(self, viewer_id: str) -> None:
@@ -134,10 +156,11 @@ class Hub:
         await viewer.remove()
         viewer.holds.held.clear()
         show_issues(self.hass, viewer)
+        self._found(viewer_id)
 
     async def preview(self, viewer_id: str | None, account: Account) -> Report:
         """Plan the first sync of an account that is not there yet; `viewer_id` None for a viewer that is not there yet either."""
-        viewer = await self.viewer(viewer_id) if viewer_id else ViewerSync("", self.documents, utcnow, policy=self._policy())
+        viewer = await self.viewer(viewer_id) if viewer_id else ViewerSync("", self.documents, utcnow, policy=self.policy())
         return await viewer.preview("preview", account)
 
     async def sync(self, run: Run) -> list[Report]:
@@ -267,7 +290,13 @@ class Hub:
             await viewer.flush()
             self._show(viewer, report)
 
+    def _found(self, viewer_id: str) -> None:
+        self.lost.discard(viewer_id)
+        show_lost(self.hass, viewer_id, None)
+
     def _show(self, viewer: ViewerSync, report: Report) -> None:
+        if viewer.is_stored:
+            remember_synced(self.hass, viewer.viewer)
         for coordinator in self._coordinators_of(viewer):
             if coordinator.accounts & report.counts.keys():
                 coordinator.take(report)
@@ -323,18 +352,20 @@ class Hub:
         if cancel := self._timers.pop(viewer_id, None):
             cancel()
 
-    def _account(self, entry: ConfigEntry, subentry: ConfigSubentry) -> Account:
+    def account(self, entry: ConfigEntry, subentry: ConfigSubentry) -> Account:
+        """Return how an account takes part."""
         server = server_of(self.hass, entry, subentry)
         return Account(server, account_policy(server.traits, subentry.data, entry.options), frozenset(subentry.data[CONF_LIBRARIES]), entry.unique_id)
 
     def _follow_options(self, viewer: ViewerSync) -> None:
         household = household_entry(self.hass)
         options = household.options if household else {}
-        viewer.policy = self._policy()
+        viewer.policy = self.policy()
         self.journal.days = int(options.get(CONF_JOURNAL_DAYS, DEFAULT_JOURNAL_DAYS))
         self.journal.entries = int(options.get(CONF_JOURNAL_ENTRIES, DEFAULT_JOURNAL_ENTRIES))
 
-    def _policy(self) -> Policy:
+    def policy(self) -> Policy:
+        """Return the household's thresholds."""
         household = household_entry(self.hass)
         options, usual = household.options if household else {}, Policy()
         return Policy(

@@ -322,3 +322,7 @@ class Documents(Protocol):
 
 class StoreError(Exception):
     """A document was there and cannot be read any more (G3)."""
+
+
+class StoreTooNew(StoreError):
+    """A document was written by a newer version; it stays as it is."""

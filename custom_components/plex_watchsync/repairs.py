@@ -1,12 +1,19 @@
-"""Repairs: approve or discard what is held."""
+"""Repairs: approve or discard what is held; begin anew where what was agreed on is lost."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 
-from .held import placeholders
+from . import anew, backups
+from .const import DOMAIN
+from .engine.report import Report
+from .flow_preview import previewed
+from .held import placeholders, viewer_name
 from .hub import HUB
+from .sync.portable import Entry, PortableError
 
 
 class HeldRunFlow(RepairsFlow):
@@ -39,7 +46,63 @@ class HeldRunFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
+class LostBaselineFlow(RepairsFlow):
+    """Asks how to begin anew with a viewer whose agreed state is lost, and shows first what that would do (G1, G3)."""
+
+    _backup: tuple[Entry, ...] = ()
+    _saved: tuple[Entry, ...] = ()
+    _planning: asyncio.Task[Report] | None = None
+
+    def __init__(self, viewer_id: str) -> None:
+        """Remember whose it is."""
+        self._viewer_id = viewer_id
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Let choose: a backup first, if there is one, or nothing but what the servers show."""
+        if self._viewer_id not in self.hass.data[HUB].lost:
+            return self.async_abort(reason="not_lost")
+        try:
+            file, backup = await backups.read(self.hass, self._viewer_id, None)
+        except OSError, PortableError, UnicodeDecodeError:
+            file, options = "-", ["merge_anew"]
+        else:
+            self._backup, options = backup.entries, ["restore_backup", "merge_anew"]
+        return self.async_show_menu(step_id="init", menu_options=options, description_placeholders={**self._whose(), "file": file})
+
+    async def async_step_restore_backup(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with what the newest backup says."""
+        self._saved = self._backup
+        return await self.async_step_reading()
+
+    async def async_step_merge_anew(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with nothing."""
+        return await self.async_step_reading()
+
+    async def async_step_reading(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Read all servers while the flow shows progress."""
+        if self._planning is None:
+            planning = anew.plan(self.hass, self._viewer_id, self._saved)
+            self._planning = self.hass.async_create_task(planning, f"{DOMAIN} plans to begin anew", eager_start=False)
+        if not self._planning.done():
+            return self.async_show_progress(step_id="reading", progress_action="reading", progress_task=self._planning)
+        return self.async_show_progress_done(next_step_id="preview")
+
+    async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Show what would be written where; submitting it begins anew."""
+        if user_input is not None and self.cur_step and self.cur_step["type"] is FlowResultType.FORM:  # and not what progress was asked with
+            await anew.begin(self.hass, self._viewer_id, self._saved)
+            return self.async_create_entry(data={})
+        report = self._planning.result() if self._planning else None
+        if report is None or report.errors:
+            return self.async_abort(reason="cannot_connect")
+        shown = (await previewed(self.hass, report, "", ())).placeholders()
+        return self.async_show_form(step_id="preview", description_placeholders={**self._whose(), **shown})
+
+    def _whose(self) -> dict[str, str]:
+        return {"viewer": viewer_name(self.hass, self._viewer_id)}
+
+
 async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: dict[str, Any] | None) -> RepairsFlow:
     """Open the flow of an issue."""
     assert data is not None
-    return HeldRunFlow(data["viewer"], data["run_id"])
+    return HeldRunFlow(data["viewer"], data["run_id"]) if "run_id" in data else LostBaselineFlow(data["viewer"])

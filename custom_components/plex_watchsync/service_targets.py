@@ -54,7 +54,9 @@ def viewers_of(hub: Hub, call: ServiceCall) -> list[ViewerSync]:
         return list(hub.viewers.values())
     for viewer in viewer_subentries(household):
         if wanted == viewer.subentry_id or wanted.casefold() == viewer.title.casefold():
-            return [hub.viewers[viewer.subentry_id]]
+            if viewer.subentry_id in hub.viewers:
+                return [hub.viewers[viewer.subentry_id]]
+            raise refused("viewer_stopped", viewer=viewer.title)
     raise refused("unknown_viewer", viewer=wanted)
 
 

@@ -53,7 +53,7 @@ async def _restore(call: ServiceCall) -> ServiceResponse:
     hub = call.hass.data[HUB]
     viewer = viewer_of(hub, call)
     try:
-        name, saved = await backups.read(call.hass, viewer, call.data.get(ATTR_FILE))
+        name, saved = await backups.read(call.hass, viewer.viewer, call.data.get(ATTR_FILE))
     except OSError as error:
         raise refused("no_backup", file=str(call.data.get(ATTR_FILE, ""))) from error
     except (PortableError, UnicodeDecodeError) as error:

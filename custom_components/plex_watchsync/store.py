@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, override
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers.storage import STORAGE_DIR, Store
 
 from .const import DOMAIN
-from .ports import Documents, StoreError
+from .ports import Documents, StoreError, StoreTooNew
 
 VERSION = 1
 HALF_WRITTEN = "tmp????????"  # as the storage helper names a file until it is whole
@@ -48,7 +48,9 @@ class StoredDocuments(Documents):
         existed = await self._hass.async_add_executor_job(_was_there, Path(store.path))
         try:
             content = await store.async_load()
-        except (HomeAssistantError, NotImplementedError) as error:  # a newer version's file, or no migration for it
+        except UnsupportedStorageVersionError as error:
+            raise StoreTooNew(name) from error
+        except (HomeAssistantError, NotImplementedError) as error:  # not to be read, or no migration for it
             raise StoreError(name) from error
         if content is None and existed:  # the helper moves a corrupt file away and says nothing was there (G3)
             raise StoreError(name)

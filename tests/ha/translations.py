@@ -74,6 +74,7 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> Guard:
 def _section(flow: Any) -> str:
     names = {
         "HeldRunFlow": "issues.held_run.fix_flow",
+        "LostBaselineFlow": "issues.baseline_lost.fix_flow",
         "OptionsFlow": "options",
         "AccountFlow": "config_subentries.account",
         "ViewerFlow": "config_subentries.viewer",

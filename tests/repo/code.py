@@ -41,6 +41,12 @@ class Call:
         return _text(self.named.get(argument))
 
 
+def _texts(node: ast.expr | None) -> set[str]:
+    """Return the plain texts that an argument may be."""
+    nodes = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [node]
+    return {text for one in nodes if (text := _text(one))}
+
+
 def _text(node: ast.expr | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
@@ -63,10 +69,11 @@ def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions, with the placeholders that are given wherever these can be read off."""
     found: dict[str, set[str]] = {}
     for call in calls():
-        if "translation_domain" in call.named and call.name not in {"async_create_issue", "create_issue"} and (key := call.text("translation_key")):
+        if "translation_domain" in call.named and call.name not in {"async_create_issue", "create_issue"}:
             given = call.named.get("translation_placeholders")
             names = {text for one in given.keys if (text := _text(one))} if isinstance(given, ast.Dict) else set()
-            found.setdefault(key, set()).update(names)
+            for text in _texts(call.named.get("translation_key")):
+                found.setdefault(text, set()).update(names)
         elif call.name == "refused" and call.given and (key := _text(call.given[0])):
             found.setdefault(key, set()).update(call.named)
     return found
@@ -75,7 +82,7 @@ def raised() -> dict[str, set[str]]:
 def issues() -> set[str]:
     """Return the keys of repair issues."""
     keys = [call.named["translation_key"] for call in calls() if call.name in {"async_create_issue", "create_issue"}]
-    return {text for key in keys for node in ([key.body, key.orelse] if isinstance(key, ast.IfExp) else [key]) if (text := _text(node))}
+    return {text for key in keys for text in _texts(key)}
 
 
 def described() -> set[tuple[str, str]]:

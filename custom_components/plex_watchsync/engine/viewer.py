@@ -80,9 +80,11 @@ class ViewerSync:
         self.holds = Holds(f"{self.viewer}/held", self.documents)
         self.outbox = Outbox(f"{self.viewer}/outbox", self.documents, self.clock)
 
-    async def load(self) -> None:
-        """Read what was agreed on; raises `StoreError` when it was there and cannot be read (G3)."""
+    async def load(self, *, synced: bool = False) -> None:
+        """Read what was agreed on; raises `StoreError` when it was there, as somebody else remembers if it was `synced`, and cannot be read (G3)."""
         content: Any = await self.documents.load(self._name)
+        if content is None and synced:
+            raise StoreError(self._name)
         if content is None:
             return
         try:
@@ -207,6 +209,11 @@ class ViewerSync:
     def unnamed(self, account_id: str) -> int:
         """Count an account's titles without ids, of which nothing can be synced."""
         return self.unmatched[account_id].counts.total() if account_id in self.unmatched else 0
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether anything that was agreed on is on disk."""
+        return bool(self._in_use)
 
     @property
     def next_retry(self) -> datetime | None:
