@@ -39,7 +39,7 @@ from .const import (
 )
 from .flow_account import AccountSteps
 from .flow_links import PLEX_SIGN_IN, LinkSteps
-from .flow_renewal import Others, device_of, kept, others_anew, renewed, unserved
+from .flow_renewal import device_of, kept, others_anew, renewed, unserved
 from .flow_sign_in import Access, address_of, sign_in, who_answers
 from .flow_subentries import AccountFlow, ViewerFlow
 from .helpers import is_household
@@ -171,7 +171,8 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
         if entry.data.get(CONF_SIGN_IN):
             return await self._confirm_elsewhere(entry, self.submitted(user_input))
         if user_input is not None and (access := await self._let_in_anew(entry, {**entry.data, **user_input})):
-            return self._keep(entry, renewed(self.hass, entry, access, Others({})))
+            self.access = access
+            return await self.async_step_pin()
         schema = forms.credentials(CONF_PASSWORD if CONF_USERNAME in entry.data else CONF_TOKEN)
         return self.async_show_form(
             step_id="reauth_confirm",
@@ -216,7 +217,7 @@ class WatchSyncConfigFlow(LinkSteps[ConfigFlowResult], AccountSteps[ConfigFlowRe
             self._pins[self._locked_out] = given[CONF_PIN]
         others = await self.asked(others_anew(self.hass, entry, access, self._pins)) if self._serves(entry, access) else None
         if others is None:
-            return await self._confirm_elsewhere(entry, None)
+            return await self.async_step_reauth_confirm()
         if others.locked_out is None:
             return self._keep(entry, renewed(self.hass, entry, access, others))
         self._locked_out = others.locked_out.user_id

@@ -9,9 +9,9 @@ from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_USERNAME, CONF_VERIFY
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_DEVICE_ID, CONF_KIND, CONF_PLEX_TV, CONF_SIGN_IN, CONF_USER_ID
-from .flow_sign_in import Access
-from .helpers import account_subentries, connection_of, opened
-from .ports import AuthFailed, Forbidden, PinRefused, ServerUser
+from .flow_sign_in import Access, at_plex_tv
+from .helpers import account_subentries, connection_of, opened, plex_tv
+from .ports import AuthFailed, Forbidden, PinRefused, ServerKind, ServerUser
 from .servers import Connection
 
 
@@ -73,19 +73,25 @@ def renewed(hass: HomeAssistant, entry: ConfigEntry, access: Access, others: Oth
 
 async def others_anew(hass: HomeAssistant, entry: ConfigEntry, access: Access, pins: Mapping[str, str]) -> Others:
     """Get new tokens for the other users of a Plex server, without switching to those whose own still work (pitfall 28); raises `ServerError`."""
-    if access.plex is None or _beside(entry, access):
+    connection = access.connection
+    if connection.kind is not ServerKind.PLEX or _beside(entry, access) or not (dead := await _locked_out(hass, entry, connection)):
         return Others({})
+    known = access if access.plex else await at_plex_tv(access, plex_tv(hass, connection.device_id, connection.token), str(entry.unique_id))
     tokens: dict[str, str] = {}
-    users, relying = {user.user_id: user for user in access.users}, _relying(entry)
-    for account in account_subentries(entry):
-        user = users.get(str(account.unique_id))
-        if user is None or account in relying or await _is_let_in(hass, replace(connection_of(entry, account), url=access.connection.url)):
-            continue
-        try:
-            tokens[account.subentry_id] = await access.plex.plex_tv.token_for(access.plex.resource, user, pins.get(user.user_id))
-        except PinRefused:
-            return Others(tokens, user)
+    users = {user.user_id: user for user in known.users}
+    for account in dead:
+        if known.plex and (user := users.get(str(account.unique_id))):
+            try:
+                tokens[account.subentry_id] = await known.plex.plex_tv.token_for(known.plex.resource, user, pins.get(user.user_id))
+            except PinRefused:
+                return Others(tokens, user)
     return Others(tokens)
+
+
+async def _locked_out(hass: HomeAssistant, entry: ConfigEntry, connection: Connection) -> list[ConfigSubentry]:
+    """Return the accounts whose own tokens are dead."""
+    own = [account for account in account_subentries(entry) if account not in _relying(entry)]
+    return [account for account in own if not await _is_let_in(hass, replace(connection_of(entry, account), url=connection.url))]
 
 
 async def _is_let_in(hass: HomeAssistant, connection: Connection) -> bool:

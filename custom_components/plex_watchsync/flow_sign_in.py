@@ -1,7 +1,7 @@
 """Signing in: the one check behind every form that asks for an address or for credentials."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from yarl import URL
@@ -116,3 +116,13 @@ async def entered_as(hass: HomeAssistant, connection: Connection, entered: LogIn
     """List whom a connection may act for, made by whoever `entered` by name; raises `ServerError`."""
     server = opened(hass, connection)
     return Access((await server.identity()).name, connection, await server.users(), entered.user if entered else None)
+
+
+async def at_plex_tv(access: Access, plex_tv: PlexTv, server_id: str) -> Access:
+    """Add whom plex.tv knows of a Plex server, unless the token is no account's there."""
+    try:
+        plex = PlexAccess(plex_tv, await plex_tv.server(server_id))
+        return replace(access, users=await plex_tv.users(plex.resource), plex=plex)
+    except ServerError as error:
+        LOGGER.debug("plex.tv does not tell whom %s acts for: %s", access.server, error)
+        return access

@@ -14,10 +14,9 @@ from . import flow_forms as forms
 from .const import CONF_DIRECTION, CONF_KIND, CONF_LIBRARIES, CONF_SIGN_IN
 from .flow_account import AccountSteps
 from .flow_links import QUICK_CONNECT, LinkSteps
-from .flow_sign_in import Access, PlexAccess, sign_in, who_answers
+from .flow_sign_in import Access, at_plex_tv, sign_in, who_answers
 from .helpers import account_subentries, connection_of, plex_tv_of, server_of
-from .logger import LOGGER
-from .ports import ServerError, ServerKind
+from .ports import ServerKind
 
 
 class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult], ConfigSubentryFlow):
@@ -117,14 +116,7 @@ class AccountFlow(LinkSteps[SubentryFlowResult], AccountSteps[SubentryFlowResult
     async def _reach(self, entry: ConfigEntry) -> Access:
         """List whom the entry's credentials act for: on Plex plex.tv knows them, unless the token is no account's there."""
         own = Access(entry.title, connection_of(entry), await server_of(self.hass, entry).users())
-        if entry.data[CONF_KIND] != ServerKind.PLEX:
-            return own
-        try:
-            plex = PlexAccess(plex_tv := plex_tv_of(self.hass, entry), await plex_tv.server(str(entry.unique_id)))
-            return replace(own, users=await plex_tv.users(plex.resource), plex=plex)
-        except ServerError as error:
-            LOGGER.debug("plex.tv does not tell whom %s acts for: %s", entry.title, error)
-            return own
+        return own if own.connection.kind is not ServerKind.PLEX else await at_plex_tv(own, plex_tv_of(self.hass, entry), str(entry.unique_id))
 
     async def _let_in(self, given: Mapping[str, Any]) -> Access | None:
         """Let somebody who has no account yet sign in to the entry's server."""

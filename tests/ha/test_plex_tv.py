@@ -287,6 +287,51 @@ async def test_signing_in_anew(house: House, place: Place, plex_tv: PlexTvSimula
         assert tokens == {"anna": "anna-anew", "ben": "ben-anew", "kid": "kid-anew"}
 
 
+async def test_a_typed_token_renews_those_of_others(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:
+    """The owner's new token gets the others of the entry new ones too, as far as plex.tv knows it; it is asked for nothing else, and nothing of it is kept."""
+    entry = await added(house.hass, place, "plex_token")
+    before = entry.data
+    for name, pin in (("ben", {"pin": "1234"}), ("kid", {})):
+        walk = await below(house.hass, entry, "account")
+        await walk.keep(account=_id(place, name), **pin)
+        await walk.keep()
+        await walk.fill()
+        await house.settle()
+    simulator = _simulator(place)
+    for name, account in simulator.accounts.items():
+        simulator.accounts[name] = type(account)(account.account_id, name, f"{name}-anew")
+    walk = await again(house.hass, entry, SOURCE_REAUTH)
+    assert (await walk.fill(token="anna-anew"))["reason"] == "reauth_successful"  # plex.tv does not know it, which keeps nobody out of the server
+    assert {one.title: one.data["token"] for one in account_subentries(entry)} == {"anna": None, "ben": "ben-secret", "kid": "kid-secret"}
+    plex_tv.people["anna"].token = "anna-anew"
+    walk = await again(house.hass, entry, SOURCE_REAUTH)
+    shown = await walk.fill(token="anna-anew")
+    assert (shown["step_id"], shown["errors"], shown["description_placeholders"]["user"]) == ("pin", {}, "ben")
+    assert (await walk.fill(pin="0000"))["errors"] == {"pin": "pin_refused"}
+    assert (await walk.fill(pin="1234"))["reason"] == "reauth_successful"
+    await house.settle()
+    assert {one.title: one.data["token"] for one in account_subentries(entry)} == {"anna": None, "ben": "ben-anew", "kid": "kid-anew"}
+    assert entry.data == {**before, "token": "anna-anew"}
+
+
+async def test_plex_tv_fails_while_tokens_are_renewed(house: House, place: Place, plex_tv: PlexTvSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form that the flow began with comes back, with what went wrong; the new token is given again."""
+    entry = await added(house.hass, place, "plex_token")
+    walk = await below(house.hass, entry, "account")
+    await walk.keep(account=_id(place, "kid"))
+    await walk.keep()
+    await walk.fill()
+    await house.settle()
+    _simulator(place).accounts["kid"] = type(_simulator(place).accounts["kid"])(_simulator(place).accounts["kid"].account_id, "kid", "kid-anew")
+    monkeypatch.setattr(plex_tv, "refused_switches", 99)
+    walk = await again(house.hass, entry, SOURCE_REAUTH)
+    shown = await walk.fill(token="anna-secret")
+    assert (shown["step_id"], shown["errors"], list(map(str, shown["data_schema"].schema))) == ("reauth_confirm", {"base": "cannot_connect"}, ["token"])
+    monkeypatch.setattr(plex_tv, "refused_switches", 0)
+    assert (await walk.fill(token="anna-secret"))["reason"] == "reauth_successful"
+    assert {one.title: one.data["token"] for one in account_subentries(entry)} == {"anna": None, "kid": "kid-anew"}
+
+
 async def test_tokens_that_still_work_stay(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:
     """Nobody is switched to, and no PIN asked for, without need (pitfall 28)."""
     entry = await added_at_plex_tv(house, plex_tv)
