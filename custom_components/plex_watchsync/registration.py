@@ -1,6 +1,7 @@
 """Webhooks that set themselves up: registered and mended at the server, proved by a message of its, taken out at the end."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ from .const import (
     SECRET_HEADER,
 )
 from .coordinator import WatchSyncConfigEntry, WebhookState
-from .helpers import connection_of, utcnow
+from .helpers import account_subentries, connection_of, utcnow
 from .logger import LOGGER
 from .ports import AuthFailed, Forbidden, NotSupported, OwnWebhook, ServerError, ServerKind, WebhookRegistrar
 from .servers import WEBHOOK_EVENTS, open_registrar
@@ -106,20 +107,18 @@ async def forget(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 async def withdraw(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take the webhook out of the server's list, if we may and the server is there; what stays there reaches nobody."""
-    registrar = _registrar(hass, entry)
-    if registrar is None:
-        return
-    try:
-        async with asyncio.timeout(GOODBYE_SECONDS):
-            await registrar.withdraw(_own(hass, entry, ""))
-    except (ServerError, TimeoutError) as error:
-        LOGGER.debug("The webhook of %s may still stand in its server's list: %s", entry.title, error)
+    for registrar in _registrars(hass, entry):
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await registrar.withdraw(_own(hass, entry, ""))
+        except (ServerError, TimeoutError) as error:
+            LOGGER.debug("The webhook of %s may still stand in its server's list: %s", entry.title, error)
 
 
 async def _keep(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
     """Register or mend the webhook, and have the server prove it; where that is not ours to do, a person pastes the address."""
-    registrar, health = _registrar(hass, entry), entry.runtime_data.webhook
-    if registrar is None:
+    registrars, health = _registrars(hass, entry), entry.runtime_data.webhook
+    if not registrars:
         health.state = WebhookState.MANUAL
         return
     if not _can_send_secret(entry):  # all of its messages would be refused
@@ -128,7 +127,7 @@ async def _keep(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
         return
     try:
         hook = _own(hass, entry, await address_of(hass, entry))
-        changed = await registrar.ensure(hook)
+        registrar, changed = await _ensured(registrars, hook)
         if changed or health.heard is None or utcnow() - health.heard > PROVED_FOR:
             await _prove(hass, entry, registrar, hook)
     except (NoURLAvailableError, AuthFailed, Forbidden, NotSupported) as error:
@@ -168,14 +167,29 @@ def _report(hass: HomeAssistant, entry: WatchSyncConfigEntry, origin: str) -> No
     )
 
 
-def _registrar(hass: HomeAssistant, entry: ConfigEntry) -> WebhookRegistrar | None:
-    """Open the server's list; Plex's is at plex.tv, where nobody is asked unless the account signed in there."""
+def _registrars(hass: HomeAssistant, entry: ConfigEntry) -> list[WebhookRegistrar]:
+    """Open the server's list with the entry's credentials, then with those of its accounts that have some of their own.
+
+    Plex's list is at plex.tv, where nobody is asked unless the account signed in there.
+    """
     connection = connection_of(entry)
     if connection.kind is ServerKind.PLEX:
-        if CONF_PLEX_TV not in entry.data:
-            return None
-        return open_registrar(async_get_clientsession(hass), replace(connection, token=entry.data[CONF_PLEX_TV]), clock=utcnow)
-    return open_registrar(async_get_clientsession(hass, connection.verify_ssl), connection, clock=utcnow)
+        own = entry.data.get(CONF_PLEX_TV)
+        return [open_registrar(async_get_clientsession(hass), replace(connection, token=own), clock=utcnow)] if own else []
+    further = (connection_of(entry, account) for account in account_subentries(entry))
+    by_token = {one.token: one for one in (connection, *further) if one is connection or (one.own and one.token != connection.token)}
+    return [open_registrar(async_get_clientsession(hass, one.verify_ssl), one, clock=utcnow) for one in by_token.values()]
+
+
+async def _ensured(registrars: Sequence[WebhookRegistrar], hook: OwnWebhook) -> tuple[WebhookRegistrar, bool]:
+    """Register with the first credentials that may; raises `ServerError`, what the first of all were refused with when none may."""
+    refusals: list[ServerError] = []
+    for registrar in registrars:
+        try:
+            return registrar, await registrar.ensure(hook)
+        except (AuthFailed, Forbidden) as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _can_send_secret(entry: ConfigEntry) -> bool:

@@ -24,7 +24,7 @@ from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
 
 from .conftest import FILM, PEOPLE, TITLES, House, Place, defaults, until
-from .flows import Walk, added
+from .flows import Walk, added, below
 
 KINDS = ("plex", "jellyfin", "emby")
 SECRET = {"X-Webhook-Secret": "hush"}
@@ -207,6 +207,27 @@ async def test_a_plain_user_pastes_it_himself(town: House, plex_tv: PlexTvSimula
     await town.later(31)
     assert (state_of(entry), issue_of(town, entry), listed(place, plex_tv)) == ("manual", None, [])
     assert entry.runtime_data.webhook.reason
+
+
+async def test_whoever_may_registers_it(town: House, plex_tv: PlexTvSimulator) -> None:
+    """Where the entry's credentials lack the rights, those of a further account may have them; what it registered it takes out again.
+
+    On Emby nobody lacks them: each user has a list of his own.
+    """
+    place = town.places["jellyfin"]
+    entry = await added(town.hass, place, "jellyfin_password", {"username": "ben", "password": "ben-secret"})
+    assert (state_of(entry), listed(place, plex_tv)) == ("manual", [])
+    walk = await below(town.hass, entry, "account")
+    await walk.fill(username="anna", password="anna-secret")
+    await walk.keep()
+    await walk.keep()
+    await walk.fill()
+    await town.settle()
+    await until(lambda: state_of(entry) == "proved")
+    assert listed(place, plex_tv) == [url_of(town, entry)]
+    assert not entry.runtime_data.webhook.reason
+    await town.hass.config_entries.async_remove(entry.entry_id)
+    assert listed(place, plex_tv) == []
 
 
 async def test_without_the_plugin(town: House) -> None:
