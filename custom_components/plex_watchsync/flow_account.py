@@ -131,7 +131,7 @@ class AccountSteps[Result: FlowResult[Any, Any]](AskingSteps[Result]):
         return self.async_show_form(
             step_id="preview",
             errors={"base": "plan_changed"} if self._shown else {},
-            description_placeholders={"server": self.access.server, **preview.placeholders()},
+            description_placeholders={"server": self.access.server, **preview.placeholders},
             last_step=True,
         )
 

@@ -25,45 +25,38 @@ SIGNS = {  # what takes something away is shown first
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan, and what its accounts' servers and libraries are called."""
+    """A plan in numbers and words; of two with the same `content` the same would be written and agreed on."""
 
-    report: Report
-    servers: Mapping[str, str]
-    libraries: Mapping[str, Mapping[str, str]]
-
-    @property
-    def content(self) -> frozenset[object]:
-        """All that would be written or agreed on: a preview with the same content says the same."""
-        return frozenset([*self.report.planned, *((change.item_id, change.kind) for change in self.report.changes)])
-
-    def placeholders(self) -> dict[str, str]:
-        """Return the numbers, in all and by server and library, with a sample of the titles."""
-        by_server: dict[str, list[Write]] = defaultdict(list)
-        for write in self.report.planned:
-            by_server[self.servers[write.account]].append(write)
-        return {
-            "found": str(sum(counts.read for counts in self.report.counts.values())),
-            "news": str(len({change.item_id for change in self.report.changes})),
-            **_counted(self.report.planned),
-            "servers": "\n".join(line for server in sorted(by_server) for line in self._lines(server, by_server[server])) or "-",
-        }
-
-    def _lines(self, server: str, writes: Iterable[Write]) -> list[str]:
-        by_library: dict[str, list[Write]] = defaultdict(list)
-        for write in writes:
-            by_library[self.libraries[write.account].get(write.library, write.library)].append(write)
-        return [
-            f"- **{server}**: {_numbers(writes)}",
-            *(f"  - {library}: {_numbers(by_library[library])}" for library in sorted(by_library)),
-            f"  - {_sample(writes)}",
-        ]
+    content: int
+    placeholders: Mapping[str, str]
 
 
 async def previewed(hass: HomeAssistant, report: Report, new: str, found: Iterable[Library]) -> Preview:
-    """Name the servers and libraries of a plan; the server that is `new` is no entry's yet, its libraries were just found."""
+    """Sum a plan up, which takes a while for 100,000 titles; the server that is `new` is no entry's yet, its libraries were just found."""
     accounts = {write.account for write in report.planned}
+    names = {account: {one.library_id: one.name for one in await _libraries(hass, account, found)} for account in accounts}
     servers = {account: server_name_of(hass, account) or new for account in accounts}
-    return Preview(report, servers, {account: {one.library_id: one.name for one in await _libraries(hass, account, found)} for account in accounts})
+    return await hass.async_add_executor_job(_summed, report, servers, names)
+
+
+def _summed(report: Report, servers: Mapping[str, str], libraries: Mapping[str, Mapping[str, str]]) -> Preview:
+    """Count, in all and by server and library, and name a sample of the titles."""
+    by_server: dict[str, dict[str, list[Write]]] = defaultdict(lambda: defaultdict(list))
+    for write in report.planned:
+        by_server[servers[write.account]][libraries[write.account].get(write.library, write.library)].append(write)
+    placeholders = {
+        "found": str(sum(counts.read for counts in report.counts.values())),
+        "news": str(len({change.item_id for change in report.changes})),
+        **_counted(report.planned),
+        "servers": "\n".join(line for server in sorted(by_server) for line in _lines(server, by_server[server])) or "-",
+    }
+    return Preview(hash(frozenset([*report.planned, *((change.item_id, change.kind) for change in report.changes)])), placeholders)
+
+
+def _lines(server: str, by_library: Mapping[str, list[Write]]) -> list[str]:
+    writes = [write for some in by_library.values() for write in some]
+    parts = [f"  - {library}: {_numbers(by_library[library])}" for library in sorted(by_library)]
+    return [f"- **{server}**: {_numbers(writes)}", *parts, f"  - {_sample(writes)}"]
 
 
 async def _libraries(hass: HomeAssistant, account_id: str, found: Iterable[Library]) -> Iterable[Library]:

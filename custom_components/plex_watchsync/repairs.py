@@ -95,7 +95,7 @@ class LostBaselineFlow(RepairsFlow):
         report = self._planning.result() if self._planning else None
         if report is None or report.errors:
             return self.async_abort(reason="cannot_connect")
-        shown = (await previewed(self.hass, report, "", ())).placeholders()
+        shown = (await previewed(self.hass, report, "", ())).placeholders
         return self.async_show_form(step_id="preview", description_placeholders={**self._whose(), **shown})
 
     def _whose(self) -> dict[str, str]:

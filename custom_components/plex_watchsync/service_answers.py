@@ -35,14 +35,14 @@ def answer(hass: HomeAssistant, run: Run, reports: Iterable[Report]) -> ServiceR
 
 
 def _rows(hass: HomeAssistant, report: Report) -> list[dict[str, Any]]:
-    """Describe what was agreed, and what was or would be written for it."""
+    """Describe what was agreed, and what was or would be written for it, as much as is answered."""
     agreed = [
         {"kind": change.kind.value, "media": str(change.media), "server": server_name_of(hass, change.account), "reason": change.reason}
-        for change in report.changes
+        for change in report.changes[:MOST_CHANGES]
     ]
     writes = [
         {"kind": write.kind.value, "media": str(write.media), "server": server_name_of(hass, write.account), "reason": write.reason, "weak": write.weak}
-        for write in report.planned
+        for write in report.planned[:MOST_CHANGES]
     ]
     return agreed + writes
 

@@ -205,6 +205,31 @@ async def test_a_repair_that_is_late(house: House, entries: dict[str, ConfigEntr
     assert (late["type"], late["reason"]) == ("abort", "not_held")
 
 
+@pytest.mark.parametrize("kind", ["plex", "jellyfin", "emby"])
+async def test_a_library_that_is_unmounted(house: House, entries: dict[str, ConfigEntry], kind: str) -> None:
+    """G2, G4, R2, pitfalls 1 and 8: however often it is looked for, nothing is concluded and an issue says so; acts on other titles go on; back again, all is well."""
+    place, others = house.places[kind], [one for known, one in house.places.items() if known != kind]
+    films = [title for title in TITLES if title.library == FILM.library]
+    await place.simulator.unmount(FILM.library)
+    for _ in range(4):
+        answer = await house.call("import_state", config_entry_id=entries[kind].entry_id, force_full=True)
+        assert answer["servers"][place.name]["held"] == len(films)
+        assert not answer["changes"]
+    (issue,) = issues(house)
+    assert (issue.translation_placeholders or {})["vanished"] == str(len(films))
+    assert house.state(f"sensor.{place.name.lower()}_status") == "held"
+    await others[0].act(Act.MARK_UNWATCHED, TITLES[-1])
+    await house.call("sync", config_entry_id=next(entry for entry in entries.values() if entry.title == others[0].name).entry_id)
+    assert not place.shown(TITLES[-1]).played
+    assert all(one.shown(film).played for one in others for film in films)
+    await place.simulator.mount(FILM.library)
+    for _ in range(3):  # its titles may have other ids and be unwatched by now (R4)
+        await house.call("sync", config_entry_id=entries[kind].entry_id)
+        await house.later(60)
+    assert all(one.shown(film).played for one in house.places.values() for film in films)
+    assert not issues(house)
+
+
 async def test_undo(house: House, entries: dict[str, ConfigEntry]) -> None:
     """A run, and a single change."""
     told = async_capture_events(house.hass, EVENT_SYNC_UNDONE)

@@ -243,7 +243,7 @@ class ViewerSync:
         """Plan on a copy, so that nobody has to wait for it."""
         cycle = self._cycle(run, accounts, await self.snapshot())
         await agree(cycle)
-        cycle.report.planned = [cycle.describe(operation) for operation in await cycle.operations()]
+        cycle.report.planned = [cycle.describe(operation) async for operation in paced(await cycle.operations())]
         return self._finished(cycle.report)
 
     async def _carry_out(self, cycle: Cycle, listed: Iterable[str]) -> None:
