@@ -1,5 +1,6 @@
 """What every client must make of listings, whole ones and those of what may have changed."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -135,6 +136,21 @@ class ReadingContract:
             assert place.server.slow_pages is (slow and self.kind is not ServerKind.PLEX)
             counts.append(len(place.simulator.requests))
         assert (counts[1] < counts[0]) is (self.kind is not ServerKind.PLEX)
+
+    async def test_one_listing_at_a_time(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Server-apis §3.2: a Jellyfin or an Emby reads a page for one of its accounts at a time, and single items meanwhile; Plex does more at once."""
+        busy = most = 0
+
+        async def wait(_start: int) -> None:
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            await place.server.read_items([place.item_id()])
+            busy -= 1
+
+        monkeypatch.setattr(place.simulator, "before_page", wait)
+        await asyncio.gather(place.everything(), place.recent(SEEN))
+        assert most == (2 if self.kind is ServerKind.PLEX else 1)
 
     async def test_a_listing_after_one_that_failed(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         """R2, pitfall 11: it begins at the first page again."""

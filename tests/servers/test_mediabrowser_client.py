@@ -1,5 +1,6 @@
 """What is asked of Jellyfin and Emby, and what follows from each answer; the answers are scripted."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,7 @@ class Script:
         self.answers = dict(answers)
         self.sent: list[Request] = []
         self.skew = timedelta()
+        self.listing = asyncio.Lock()
 
     async def json(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None, **_: Any) -> Any:
         """Answer a request."""

@@ -80,6 +80,7 @@ class _Gate:
     def __init__(self) -> None:
         """Let some in."""
         self._all, self._writers = asyncio.Semaphore(MOST_AT_ONCE), asyncio.Semaphore(WRITERS)
+        self.listing = asyncio.Lock()
 
     @asynccontextmanager
     async def passed(self, *, reads: bool) -> AsyncGenerator[None]:
@@ -104,6 +105,8 @@ class HttpClient:
         self._read_timeout = ClientTimeout(total=timeout, sock_connect=PROBE_TIMEOUT)
         self._write_timeout = ClientTimeout(total=min(timeout, WRITE_TIMEOUT), sock_connect=PROBE_TIMEOUT)
         self._gate = _GATES.setdefault(session, {}).setdefault(self._url, _Gate())
+        self.listing = self._gate.listing
+        """Held while a page of a listing is read, by whom one at a time is enough for a server."""
         self.skew = timedelta()
         """By how much the server's clock is ahead of ours (R7), as good as the `Date` header's whole seconds."""
 

@@ -196,7 +196,8 @@ class MediaBrowserServer(ABC):
         start, times = 0, self._times()
         while True:
             query = {**place, "sortBy": "DateCreated,SortName", "sortOrder": "Descending", "startIndex": str(start), "limit": str(_NEWEST)}
-            page = await self._items(user, query)
+            async with self._http.listing:
+                page = await self._items(user, query)
             with understood("a page of the listing"):
                 rows = page["Items"]
                 new = [row for row in rows if (times.read(row.get("DateCreated")) or since) >= since]
@@ -267,17 +268,19 @@ class MediaBrowserServer(ABC):
             yield page["Items"]
 
     async def _page(self, user: str, query: Mapping[str, str], start: int) -> wire.Page:
-        """Read one page; of a server whose every page is slow the next is larger (pitfall 50), after a failure smaller."""
-        began = self._clock()
-        try:
-            page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
-        except RateLimited:
-            raise
-        except ServerUnavailable:
-            self._page_before_failures = max(self._page_before_failures, self.page_size)
-            self.page_size = self._largest_page = max(self.page_size // 2, _SMALLEST_PAGE)
-            raise
-        if (self._clock() - began).total_seconds() > _SLOW_PAGE_SECONDS:
+        """Read one page, for one account at a time; of a server whose every page is slow the next is larger (pitfall 50), after a failure smaller."""
+        async with self._http.listing:
+            began = self._clock()
+            try:
+                page = await self._items(user, {**query, "startIndex": str(start), "limit": str(self.page_size)})
+            except RateLimited:
+                raise
+            except ServerUnavailable:
+                self._page_before_failures = max(self._page_before_failures, self.page_size)
+                self.page_size = self._largest_page = max(self.page_size // 2, _SMALLEST_PAGE)
+                raise
+            seconds = (self._clock() - began).total_seconds()
+        if seconds > _SLOW_PAGE_SECONDS:
             self._is_quick, self.slow_pages = False, True
             self.page_size = max(self.page_size, min(2 * self.page_size, self._largest_page))
         return page
