@@ -11,7 +11,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
 from .const import CONF_VIEWER, EVENT_SYNC_UNDONE
-from .engine.journal import NoteKind, Query
+from .engine.journal import Note, NoteKind, Query
 from .engine.report import Report
 from .engine.run import Run
 from .engine.undo import Undoing
@@ -64,23 +64,29 @@ def _only(viewers: Sequence[ViewerSync]) -> str:
 
 
 async def _undo(call: ServiceCall) -> ServiceResponse:
-    """Undo a run or one change, for everybody whom it concerned."""
+    """Undo a run or one change, for everybody whom it concerned; say how much of it the journal does not know any more."""
     hub, run_id, change_id = call.hass.data[HUB], call.data.get(ATTR_RUN_ID), call.data.get(ATTR_CHANGE_ID)
     reports: list[Report] = []
     left: list[tuple[str, str]] = []
-    undone = 0
+    undone = forgotten = 0
     for viewer in viewers_of(hub, call):
         query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
         page = await hub.journal.find(query, MOST_UNDONE)
         if page.notes:
             undoing = Undoing([note for _, note in page.notes])
+            forgotten += _forgotten(undoing.notes) if change_id is None else 0
             reports.append(await hub.sync_viewer(viewer, Run(explicit=True, run_id=ulid_now()), undoing))
             undone, left = undone + undoing.undone, [*left, *undoing.left]
             facts = {"run_id": run_id, "change_id": change_id, "viewer": viewer_name(call.hass, viewer.viewer), "undone": undoing.undone}
             call.hass.bus.async_fire(EVENT_SYNC_UNDONE, facts)
     if not reports:
         raise refused("nothing_to_undo", run=change_id or run_id or "")
-    return {**_summed(call, reports), "undone": undone, "left": [{"media": media, "reason": reason} for media, reason in left]}
+    return {**_summed(call, reports), "undone": undone, "forgotten": forgotten, "left": [{"media": media, "reason": reason} for media, reason in left]}
+
+
+def _forgotten(notes: Sequence[Note]) -> int:
+    """Count the changes of a run that the journal has dropped: a run numbers them."""
+    return max(int(note.change_id.rpartition(".")[2]) for note in notes) - len({note.change_id for note in notes})
 
 
 def _summed(call: ServiceCall, reports: Sequence[Report]) -> dict[str, Any]:

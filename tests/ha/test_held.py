@@ -20,6 +20,7 @@ from custom_components.plex_watchsync.const import (
     EVENT_SYNC_HELD,
     EVENT_SYNC_UNDONE,
 )
+from custom_components.plex_watchsync.hub import HUB
 from simulators.base import Act
 
 from .conftest import FILM, TITLES, House
@@ -249,6 +250,22 @@ async def test_undo(house: House, entries: dict[str, ConfigEntry]) -> None:
     assert [one["reason"] for one in (await house.call("undo", run_id=answer["run_id"]))["left"]] == ["it was changed since"]
     with pytest.raises(ServiceValidationError, match="knows no change of nonsense"):
         await house.call("undo", run_id="nonsense")
+
+
+async def test_an_undo_says_what_is_forgotten(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """G5: the journal is bounded; what it has dropped of a run is counted, not passed over in silence."""
+    for title in TITLES[:3]:
+        await house.places["plex"].act(Act.MARK_UNWATCHED, title)
+    await house.options(next(entry for entry in house.hass.config_entries.async_entries(DOMAIN) if entry.title == "Household"), breaker_items=10)
+    run_id = (await house.call("sync", config_entry_id=entries["plex"].entry_id))["run_id"]
+    assert unwatched(house) == [3, 3, 3]
+    for notes in house.hass.data[HUB].journal._segments.values():
+        notes[:] = [note for note in notes if note.change_id not in {f"{run_id}.1", f"{run_id}.2"}]
+    answer = await house.call("undo", run_id=run_id)
+    assert (answer["undone"], answer["forgotten"], answer["left"]) == (1, 2, [])
+    assert unwatched(house) == [2, 2, 2]
+    (change,) = (await house.call("get_journal", kind="change", run_id=answer["run_id"]))["entries"]
+    assert (await house.call("undo", change_id=change["change_id"]))["forgotten"] == 0
 
 
 async def test_removal_takes_the_issue_along(house: House, entries: dict[str, ConfigEntry]) -> None:
