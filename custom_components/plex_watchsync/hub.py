@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -48,14 +47,14 @@ from .engine.journal import Journal
 from .engine.report import Change, Report
 from .engine.run import Account, Run
 from .engine.viewer import Agree, ViewerSync
+from .following import Following
 from .held import announce, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
 from .issues import remember_synced, show_lost, was_synced
-from .ports import Hint, StoreError
+from .ports import StoreError
 from .store import StoredDocuments
 from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy, Traits
 
-SECOND_LOOK = timedelta(seconds=3)  # Plex may send a webhook before it has counted the view (server-apis §5.1)
 FLUSH_AFTER = timedelta(seconds=30)  # what is acknowledged but not on disk is found again by itself after a crash
 LONGEST_FLUSH = 10  # seconds
 LONGEST_PAUSE = timedelta(hours=2)  # a backup that never says that it ended must not stop the sync for good
@@ -73,12 +72,10 @@ class Hub:
         self.journal = Journal(self.documents, self._on_news)
         self.coordinators: dict[str, ServerCoordinator] = {}
         self.viewers: dict[str, ViewerSync] = {}
+        self.following = Following(hass, self.viewers, self.sync_viewer)
         self.lost: set[str] = set()  # viewers whose agreed state cannot be read (G3)
         self._loading = asyncio.Lock()
         self._attached: dict[str, dict[str, str]] = {}  # by entry: account -> viewer
-        self._hints: dict[str, dict[tuple[str, str], Hint]] = {}  # by viewer: what waits to be looked at
-        self._behind: dict[str, set[str]] = {}  # by viewer: the accounts of which something may have gone untold
-        self._following: set[tuple[str, str]] = set()  # for which viewers somebody is at what
         self._timers: dict[str, CALLBACK_TYPE] = {}
         self._resume: CALLBACK_TYPE | None = None
         self._shown_at = utcnow()
@@ -234,53 +231,6 @@ class Hub:
             sum(viewer.owed(account) for viewer, account in found if viewer.accounts[account].policy.direction.exports),
             sum(reported, start=Counter()) if reported else None,
         )
-
-    @callback
-    def hint(self, viewer_id: str, hints: Iterable[Hint]) -> None:
-        """Have items looked at, now and once more a little later."""
-        self._hints.setdefault(viewer_id, {}).update({(hint.account, hint.item_id): hint for hint in hints})
-        self._follow(viewer_id, self._hints, self._look)
-
-    @callback
-    def catch_up(self, viewer_id: str, account: str) -> None:
-        """Have an account read of which something may have gone untold."""
-        self._behind.setdefault(viewer_id, set()).add(account)
-        self._follow(viewer_id, self._behind, self._catch_up)
-
-    def _follow[Waiting](self, viewer_id: str, waiting: dict[str, Waiting], work: Callable[[str, Waiting], Awaitable[None]]) -> None:
-        """Work off what waits, one run after the other: what comes meanwhile waits for the next, however much it is."""
-        if (viewer_id, work.__name__) not in self._following:
-            self._following.add((viewer_id, work.__name__))
-            self.hass.async_create_background_task(self._work_off(viewer_id, waiting, work), f"{DOMAIN} follows {viewer_id}", eager_start=False)
-
-    async def _work_off[Waiting](self, viewer_id: str, waiting: dict[str, Waiting], work: Callable[[str, Waiting], Awaitable[None]]) -> None:
-        try:
-            while viewer_id in waiting:
-                await work(viewer_id, waiting.pop(viewer_id))
-        finally:
-            self._following.discard((viewer_id, work.__name__))
-
-    async def _look(self, viewer_id: str, hints: dict[tuple[str, str], Hint]) -> None:
-        """Look at what was hinted at; what shows nothing new is looked at a second time."""
-        viewer = self.viewers.get(viewer_id)
-        live = tuple(hint for hint in hints.values() if viewer and hint.account in viewer.accounts)
-        if viewer is None or not live:
-            return
-        report = await self.sync_viewer(viewer, Run(hints=live))
-        early = [hint for hint in live if not hint.again and not report.of(hint.account).changed]
-        if early:
-            again = [replace(hint, again=True) for hint in early]
-            job = HassJob(partial(self._hint_again, viewer_id, again), cancel_on_shutdown=True)
-            async_call_later(self.hass, SECOND_LOOK, job)
-
-    @callback
-    def _hint_again(self, viewer_id: str, hints: list[Hint], _now: datetime) -> None:
-        self.hint(viewer_id, hints)
-
-    async def _catch_up(self, viewer_id: str, behind: set[str]) -> None:
-        viewer = self.viewers.get(viewer_id)
-        if viewer and (accounts := behind & viewer.accounts.keys()):
-            await self.sync_viewer(viewer, Run(accounts=frozenset(accounts), recent=True))
 
     async def _retry(self, viewer_id: str, _now: datetime) -> None:
         """Try the writes again whose time has come, and put on disk what was acknowledged."""

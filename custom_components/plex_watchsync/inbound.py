@@ -45,7 +45,7 @@ def _follow(hass: HomeAssistant, account: ConfigSubentry, event: InboundEvent) -
         telling = _tell(hass, viewer, account_id, event, is_known=bool(known))
         hass.async_create_background_task(telling, f"{DOMAIN} tells of a player", eager_start=True)
     if event.may_have_changed:
-        hub.hint(viewer.viewer, [Hint(account_id, event.item_id, min(event.at or utcnow(), utcnow()), event.unplayed, event.settled)])
+        hub.following.hint(viewer.viewer, [Hint(account_id, event.item_id, min(event.at or utcnow(), utcnow()), event.unplayed, event.settled)])
     return True
 
 

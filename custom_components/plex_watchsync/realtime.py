@@ -45,7 +45,7 @@ def _hears_more(entry: WatchSyncConfigEntry) -> bool:
 def _take(hass: HomeAssistant, entry: WatchSyncConfigEntry, accounts: Iterable[ConfigSubentry], told: Told) -> None:
     if isinstance(told, Gap):
         for account in accounts:
-            hass.data[HUB].catch_up(account.data[CONF_VIEWER], account.subentry_id)
+            hass.data[HUB].following.catch_up(account.data[CONF_VIEWER], account.subentry_id)
     else:
         inbound.route(hass, entry, told, WAY)
 

@@ -22,11 +22,11 @@ async def test_a_hint_does_not_wait_for_a_listing(house: House, monkeypatch: pyt
     gate = asyncio.Event()
     monkeypatch.setattr(jellyfin.simulator, "before_page", lambda _start: gate.wait())
     listing = asyncio.create_task(hub.sync(Run(full=True)))
-    hub.catch_up(viewer_id, accounts["Attic"])
+    hub.following.catch_up(viewer_id, accounts["Attic"])
     await until(lambda: house.state("sensor.attic_status") == "importing")
 
     await jellyfin.act(Act.MARK_WATCHED)
-    hub.hint(viewer_id, [Hint(accounts["Attic"], jellyfin.shown().item_id, house.clock())])
+    hub.following.hint(viewer_id, [Hint(accounts["Attic"], jellyfin.shown().item_id, house.clock())])
     await until(lambda: all(place.shown().played for place in house.places.values()))
     await until(lambda: house.state("sensor.anna_last_watched").startswith(FILM.name))
     assert house.state("sensor.attic_status") == "importing"

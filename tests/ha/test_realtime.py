@@ -269,11 +269,11 @@ async def test_what_comes_during_a_run_waits_for_one_more(house: House, monkeypa
         runs.append(run)
         return await sync_viewer(viewer, run)
 
-    monkeypatch.setattr(hub, "sync_viewer", counted)
+    monkeypatch.setattr(hub.following, "sync", counted)
     (account,) = account_subentries(entry)
-    hub.catch_up(account.data["viewer"], account.subentry_id)
+    hub.following.catch_up(account.data["viewer"], account.subentry_id)
     for number in range(100):
-        hub.hint(account.data["viewer"], [Hint(account.subentry_id, f"{number:032}", house.clock(), again=True)])
+        hub.following.hint(account.data["viewer"], [Hint(account.subentry_id, f"{number:032}", house.clock(), again=True)])
         await asyncio.sleep(0)
     await house.settle()
     assert sum(len(run.hints) for run in runs) == 100
@@ -293,9 +293,9 @@ async def test_a_catching_up_of_nobody_is_nothing(hass: HomeAssistant, house: Ho
 
     await until(lambda: house.state(CONNECTED["plex"]) == STATE_ON)
     await house.settle()
-    monkeypatch.setattr(hub, "sync_viewer", sync_viewer)
+    monkeypatch.setattr(hub.following, "sync", sync_viewer)
     for viewer in (*hub.viewers, "gone"):
-        hub.catch_up(viewer, "nobody")
+        hub.following.catch_up(viewer, "nobody")
     await house.settle()
     assert not runs
 

@@ -87,7 +87,7 @@ class Till:
     async def hint(self, kind: str, title: Title = FILM) -> None:
         """Let a server tell of a title."""
         (viewer_id,) = self.hub.viewers
-        self.hub.hint(viewer_id, [Hint(self.accounts[kind], self.house.places[kind].shown(title).item_id, self.house.clock())])
+        self.hub.following.hint(viewer_id, [Hint(self.accounts[kind], self.house.places[kind].shown(title).item_id, self.house.clock())])
         await self.house.settle()
 
     def costs(self) -> dict[str, Costs]:
