@@ -84,7 +84,7 @@ def _on_server(hass: HomeAssistant, viewer: ViewerSync, asked: Media) -> Selecti
     entry = hass.config_entries.async_get_entry(asked[ATTR_CONFIG_ENTRY_ID])
     accounts = viewer.accounts.keys() & (entry.subentries if entry else {}).keys()
     items = [item for account in accounts for item in viewer.baseline.of_replica(ReplicaId(account, asked[ATTR_ITEM_ID]))]
-    return Selection(frozenset(key for item in items for key in item.keys))
+    return Selection(frozenset(key for item in items for key in item.known_by))
 
 
 def _named(media: str | Media) -> str:

@@ -83,7 +83,7 @@ async def _ignore(call: ServiceCall) -> ServiceResponse:
     """Leave a film, an episode, a season or a show alone from now on (I8)."""
     viewer = viewer_of(call.hass.data[HUB], call)
     selection, items = await items_of(call, viewer)
-    wide = selection.widened(item.keys for item in items)
+    wide = selection.widened(item.known_by for item in items)
     rule = Rule(items[0].media.show or "" if selection.groups else str(items[0].media), wide)
     await viewer.ignore((*viewer.ignores.without(wide), rule))
     return _ignored(call, viewer, len(items))
@@ -93,7 +93,7 @@ async def _unignore(call: ServiceCall) -> ServiceResponse:
     """Let titles take part again."""
     viewer = viewer_of(call.hass.data[HUB], call)
     selection, items = await items_of(call, viewer)
-    rules = viewer.ignores.without(selection.widened(item.keys for item in items))
+    rules = viewer.ignores.without(selection.widened(item.known_by for item in items))
     if rules == viewer.ignores.rules:
         raise refused("not_ignored", media=str(items[0].media))
     await viewer.ignore(rules)

@@ -12,11 +12,12 @@ import yaml
 from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.identity import ids_of
 from custom_components.plex_watchsync.sync.item import Item
-from custom_components.plex_watchsync.sync.match import attach, named
+from custom_components.plex_watchsync.sync.match import attach, named, recall
 from custom_components.plex_watchsync.sync.merge import NO_CLAIMS, Claims, View
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.names import names_of
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Traits
+from custom_components.plex_watchsync.sync.selection import Selection
 
 SCENARIOS = yaml.safe_load((Path(__file__).parent / "matching" / "names.yaml").read_text())
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -187,6 +188,21 @@ def test_a_rival_ends_a_match() -> None:
     assert sorted(together(item) for item in baseline) == ["emby", "jellyfin", "plex"]
     assert [together(item) for item in baseline if baseline.is_ambiguous(item)] == ["plex"]
     assert on(baseline, "emby").claims == WATCHED
+
+
+def test_who_is_meant_by_a_name() -> None:
+    """I6, I8: a title that has ids is meant by them alone, whoever waits for its name; nor is it ambiguous because of that, or ignored with another."""
+    baseline = matched()
+    read(baseline, "jellyfin", film("jellyfin", OTHER))
+    plex, emby = on(baseline, "plex"), on(baseline, "emby")
+    assert plex.keys < emby.keys
+    assert [together(item) for item in baseline.meant_by(plex.keys)] == ["plex"]
+    assert [together(item) for item in recall(baseline, plex.keys, FILM)] == ["plex"]
+    assert [together(item) for item in baseline.meant_by(emby.known_by)] == ["emby"]
+    assert [together(item) for item in baseline.rivals(plex)] == ["jellyfin", "emby"]
+    assert baseline.rivals(emby) == ()
+    baseline.ignore(Selection(plex.keys), [plex])
+    assert [baseline.is_ignored(on(baseline, name)) for name in ("plex", "emby", "jellyfin")] == [True, False, False]
 
 
 def test_a_renamed_title_leaves() -> None:

@@ -61,8 +61,7 @@ class Explainer:
         then, findings = self._agree(twin.sharing(item.keys)[0] if item.item_id not in twin else twin[item.item_id], twin)
         twin.put(then)
         copies = tuple(self._copy(item, replica_id, findings.get(replica_id), twin) for replica_id in sorted(item.replicas))
-        rivals = tuple(other for other in before.sharing(item.keys) if other.item_id != item.item_id)
-        return Explanation(item, then.claims.state, copies, rivals, before.is_ignored(item))
+        return Explanation(item, then.claims.state, copies, before.rivals(item), before.is_ignored(item))
 
     def _twin(self, item: Item) -> Baseline:
         """Return a baseline with the item, and all that has a key or a file in common with it."""

@@ -45,7 +45,7 @@ async def covered(baseline: Baseline, selection: Selection) -> tuple[Item, ...]:
     """Return every item that a selection covers."""
     groups = selection.groups
     below = {key async for key in paced(baseline.keys() if groups else ()) if any(group in groups for group in groups_of(key))}
-    return baseline.sharing(selection.keys | below)
+    return baseline.meant_by(selection.keys | below)
 
 
 async def find(baseline: Baseline, selection: Selection) -> tuple[Item, ...]:
@@ -53,8 +53,8 @@ async def find(baseline: Baseline, selection: Selection) -> tuple[Item, ...]:
     found = await covered(baseline, selection)
     if selection.groups:
         return found
-    most = max((len(item.keys & selection.keys) for item in found), default=0)
-    return tuple(item for item in found if item.keys <= selection.keys or len(item.keys & selection.keys) == most)
+    most = max((len(item.known_by & selection.keys) for item in found), default=0)
+    return tuple(item for item in found if item.known_by <= selection.keys or len(item.known_by & selection.keys) == most)
 
 
 async def search(baseline: Baseline, text: str, accounts: frozenset[str]) -> list[Item]:

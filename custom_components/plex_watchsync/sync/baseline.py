@@ -104,6 +104,14 @@ class Baseline:
         found = {item_id for key in keys for item_id in self._by_key.get(key, ())}
         return tuple(self[item_id] for item_id in sorted(found))
 
+    def meant_by(self, keys: frozenset[str]) -> tuple[Item, ...]:
+        """Return the items that somebody means by these keys."""
+        return tuple(item for item in self.sharing(keys) if not item.known_by.isdisjoint(keys))
+
+    def rivals(self, item: Item) -> tuple[Item, ...]:
+        """Return the other items that make an item ambiguous (I3)."""
+        return tuple(other for other in self.sharing(without_names(item.keys) or item.keys) if other.item_id != item.item_id)
+
     def keys(self) -> tuple[str, ...]:
         """Return all match keys; they are looked through where no index leads."""
         return tuple(self._by_key)
@@ -114,7 +122,7 @@ class Baseline:
 
     def is_ignored(self, item: Item) -> bool:
         """Whether the viewer wants an item left alone (I8)."""
-        return self._ignored.covers(item.keys)
+        return bool(self._ignored) and self._ignored.covers(item.known_by)
 
     def is_left_alone(self, item: Item) -> bool:
         """Whether nothing is concluded from an item and nothing written to it: it is ambiguous (I3) or ignored (I8)."""

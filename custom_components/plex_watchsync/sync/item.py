@@ -46,7 +46,12 @@ class Item:
     @property
     def is_weak(self) -> bool:
         """Whether it has a copy that no id names, so that it may be another title (I6)."""
-        return not all(without_names(replica.keys) for replica in self.replicas.values())
+        return len(without_names(self.keys)) < len(self.keys) and not all(without_names(replica.keys) for replica in self.replicas.values())
+
+    @property
+    def known_by(self) -> frozenset[str]:
+        """The keys that mean it: a name that only others wait for means none that has ids (I6)."""
+        return (not self.is_weak and without_names(self.keys)) or self.keys
 
     def is_owed(self, replica_id: ReplicaId) -> bool:
         """Whether a replica does not stand for the agreed state."""

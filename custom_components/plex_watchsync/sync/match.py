@@ -42,7 +42,7 @@ def detach(baseline: Baseline, replica_id: ReplicaId) -> None:
 
 def recall(baseline: Baseline, keys: frozenset[str], media: Media) -> tuple[Item, ...]:
     """Return the items that have one of the keys, or a new one that no server shows yet: a copy that comes finds its agreed state (R4)."""
-    return baseline.sharing(keys) or (Item(_unused_id(baseline, keys), media, keys),)
+    return baseline.meant_by(keys) or (Item(_unused_id(baseline, keys), media, keys),)
 
 
 def not_shown(baseline: Baseline, replica_id: ReplicaId, parts: Iterable[Part]) -> list[Item]:
