@@ -49,3 +49,15 @@ def test_a_copy_that_comes_back_finds_what_was_agreed() -> None:
     assert [item.item_id for item in recall(baseline, frozenset({IMDB}), FILM)] == [item_id]
     assert attach(baseline, "plex", seen("7", IMDB)) == (item_id,)
     assert [item.item_id for item in recall(baseline, frozenset({TMDB}), FILM)] == [TMDB]
+
+
+def test_a_mixture_of_two_films_is_neither() -> None:
+    """I3: each of the two would do alone; tried again it is still there once, and the rival that is gone leaves nothing in the way."""
+    baseline = Baseline()
+    attach(baseline, "plex", seen("1", IMDB))
+    attach(baseline, "plex", seen("2", TMDB))
+    for _read in range(2):
+        [mixed] = attach(baseline, "emby", seen("3", IMDB, TMDB))
+        assert len(baseline) == 3
+        assert set(baseline[mixed].replicas) == {ReplicaId("emby", "3")}
+        assert all(baseline.is_ambiguous(item) for item in baseline)

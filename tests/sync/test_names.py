@@ -1,16 +1,18 @@
 """Titles without ids are matched by name (I6), weakly: matching/names.yaml, and what becomes of such a match."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import yaml
 
 from custom_components.plex_watchsync.sync.baseline import Baseline
-from custom_components.plex_watchsync.sync.identity import ids_of
+from custom_components.plex_watchsync.sync.identity import ids_of, without_names
 from custom_components.plex_watchsync.sync.item import Item
 from custom_components.plex_watchsync.sync.match import attach, named, recall
 from custom_components.plex_watchsync.sync.merge import NO_CLAIMS, Claims, View
@@ -91,6 +93,45 @@ def test_which_titles_are_one_by_name(words: Words) -> None:
         assert {item.item_id: item for item in baseline} == before
         weak = {name for name, title in words["titles"].items() if "ids" not in title}
         assert all(item.is_weak == any(replica_id.item in weak for replica_id in item.replicas) for item in baseline)
+
+
+def random_shelves(seed: int) -> dict[str, Words]:
+    """Return up to three titles on each of three servers that are hard to tell apart."""
+    dice = Random(seed)
+    names = [f"{server}-{number}" for server in ("plex", "emby", "jellyfin") for number in range(dice.randint(0, 3))]
+    return {
+        name: {
+            "title": dice.choice(["Arrival", "Departure"]),
+            "year": 2016,
+            "minutes": dice.choice([100, 103, 120]),
+            "ids": dice.choice([[], [], [TMDB], [OTHER]]),
+            "file": dice.choice([None, "First.mkv", "Second.mkv"]),
+        }
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_stands_on_the_shelves(seed: int) -> None:
+    """I3, I4, I6, W6: titles with ids are one by them and by nothing else, no name makes copies, and it does not matter who answers first."""
+    titles, outcomes, both = random_shelves(seed), [], policy(["file", "title"])
+    for backwards in (False, True):
+        baseline = Baseline()
+        for _read in range(4):
+            before = {item.item_id: item for item in baseline}
+            for name in sorted(titles, reverse=backwards):
+                read(baseline, name, shown(name, titles[name]), both)
+        assert {item.item_id: item for item in baseline} == before
+        assert len(baseline) <= len(titles)
+        for item in baseline:
+            ids = [without_names(replica.keys) for replica in item.replicas.values()]
+            assert len({one for one in ids if one}) <= 1
+            accounts = Counter(replica_id.account for replica_id in item.replicas)
+            assert all(accounts[known.account] == 1 for known, one in zip(item.replicas, ids, strict=True) if not one)
+        for key in (TMDB, OTHER):
+            assert len(baseline.sharing([key])) <= 1
+        outcomes.append(sorted((together(item), baseline.is_ambiguous(item)) for item in baseline))
+    assert outcomes[0] == outcomes[1]
 
 
 def test_within_a_tenth() -> None:

@@ -122,7 +122,7 @@ def test_what_others_write_is_cleaned() -> None:
         ({"year": "1999"}, "year is not a whole number"),
         ({"ids": {"imdb": "nonsense"}}, "no id that names it"),
         ({"ids": []}, "ids is not an object"),
-        ({"ids": {}, "names": ["title/fight club"]}, "names has one that is none"),
+        ({"ids": {}, "names": ["fight club"]}, "names has one that is none"),
         ({"ids": {}, "names": [7]}, "names has one that is none"),
         ({"ids": {"imdb": 137523}}, "ids has an id that is not a text"),
         ({"show_ids": {"tvdb": "1"}, "season": 1.5}, "season is not a whole number"),

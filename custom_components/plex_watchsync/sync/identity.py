@@ -2,7 +2,7 @@
 
 An external id is a text `kind:value`, as `imdb:tt0137523`. A match key is `movie/<kind>/<value>`, `episode/<kind>/<value>`, or
 `show/<kind>/<value>/<season>/<episode>`: a show's id never stands alone, so that no episode stands for its show (pitfall 19).
-A kind that begins with `~` is no id but a name (I6); `names` makes these keys.
+What begins with `~` is made of no id but a name (I6); `names` makes these keys, which come last in any order.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 NO_IDS: frozenset[str] = frozenset()
+NAME = "~"
 
 _ALIASES = {
     "themoviedb": "tmdb",
@@ -107,7 +108,7 @@ class Ids:
 
 def without_names(keys: frozenset[str]) -> frozenset[str]:
     """Return the keys that were made of ids; a title that has none is matched weakly if at all (I6)."""
-    return frozenset(key for key in keys if not key.partition("/")[2].startswith("~"))
+    return frozenset(key for key in keys if key[0] != NAME) if keys and max(keys)[0] == NAME else keys
 
 
 def ids_of(keys: frozenset[str]) -> Ids:

@@ -72,40 +72,50 @@ def _place(baseline: Baseline, replica_id: ReplicaId, new: Replica, media: Media
         home = own if own is not None and not own.replicas else Item(_unused_id(baseline, new.keys), media, new.keys)
         item = home.with_replica(replica_id, new)
         baseline.put(item)
-    _let_go(baseline, new.keys - without_names(new.keys))
+    if len(namesakes := _namesakes(baseline, new.keys)) > 1:
+        for namesake in namesakes:
+            _part(baseline, namesake)
     return item.item_id
 
 
 def _same(baseline: Baseline, replica_id: ReplicaId, new: Replica) -> list[Item]:
-    """Return the items that the replica belongs to: by its ids, and by its names all that have these, if that joins no ids with others (I6)."""
+    """Return the items that the replica belongs to: by its ids, and by its names all that these lead to, if that joins no ids with others (I6)."""
     ids = without_names(new.keys)
     by_ids = [item for item in baseline.sharing(ids) if _consistent(item.with_replica(replica_id, new))]
-    tries = [by_ids]
-    if len(ids) < len(new.keys):
-        by_name = [*by_ids, *(item for item in baseline.sharing(new.keys) if item not in by_ids)]
-        with_ids = [item for item in by_name if without_names(item.keys)]
-        if with_ids == by_ids or (not ids and len(with_ids) == 1):
-            tries.insert(0, by_name)
-    return next((items for items in tries if items and _consistent(joined(items).with_replica(replica_id, new))), [])
+    if len(by_ids) > 1 and not _consistent(joined(by_ids).with_replica(replica_id, new)):
+        by_ids = []
+    everything = [*by_ids, *(item for item in _namesakes(baseline, new.keys) if item not in by_ids)]
+    with_ids = [item for item in everything if without_names(item.keys)]
+    one_title = with_ids == by_ids if ids else len(with_ids) <= 1
+    if everything and one_title and _is_sure(joined(everything).with_replica(replica_id, new)):
+        return everything
+    for item in by_ids:
+        _part(baseline, item)
+    return [baseline[item.item_id] for item in by_ids]
 
 
-def _let_go(baseline: Baseline, names: Iterable[str]) -> None:
-    """Take titles without ids out of where a name has led them that leads elsewhere too: nobody knows to which it belongs (I6)."""
-    for name in names:
-        items = baseline.sharing([name])
-        for item in items if len(items) > 1 else ():
-            if without_names(item.keys):
-                _part(baseline, item)
+def _namesakes(baseline: Baseline, keys: frozenset[str]) -> list[Item]:
+    """Return the items that names lead to, and those to which the names of these lead."""
+    found: dict[str, Item] = {}
+    names = keys - without_names(keys)
+    while names:
+        new = {item.item_id: item for item in baseline.sharing(names) if item.item_id not in found}
+        found |= new
+        names = frozenset().union(*(item.keys - without_names(item.keys) for item in new.values()))
+    return list(found.values())
 
 
 def _part(baseline: Baseline, item: Item) -> None:
-    """Make an item of each copy that no id names, with what was agreed on, if it stands for that; it is matched anew when it is read."""
-    for replica_id, replica in item.replicas.items():
-        if not without_names(replica.keys):
-            agreed = NO_CLAIMS if item.is_owed(replica_id) else item.claims
-            alone = Item(_unused_id(baseline, replica.keys), item.media, replica.keys, agreed, replica.revision)
-            baseline.put(baseline[item.item_id].without_replica(replica_id))
-            baseline.put(alone.with_replica(replica_id, replica))
+    """Let copies that no id names go from an item: the name that has led them to it leads elsewhere too, and nobody knows to which they belong (I6).
+
+    Each keeps what was agreed on, if it stands for that, and is matched anew when it is read.
+    """
+    nameless = [(replica_id, replica) for replica_id, replica in item.replicas.items() if not without_names(replica.keys)]
+    for replica_id, replica in nameless if without_names(item.keys) else nameless[1:]:
+        agreed = NO_CLAIMS if item.is_owed(replica_id) else item.claims
+        alone = Item(_unused_id(baseline, replica.keys), item.media, replica.keys, agreed, replica.revision)
+        baseline.put(baseline[item.item_id].without_replica(replica_id))
+        baseline.put(alone.with_replica(replica_id, replica))
 
 
 def _meet(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -123,20 +133,27 @@ def _join(baseline: Baseline, items: list[Item], replica_id: ReplicaId, replica:
 
 
 def _consistent(item: Item) -> bool:
-    """Whether its replicas on each one account are copies of one film (I4), none of another (I3)."""
+    """Whether its replicas on each one account are copies of one film (I4), none of another (I3), as far as they have ids."""
     by_account: dict[str, list[frozenset[str]]] = {}
     for replica_id, replica in item.replicas.items():
-        by_account.setdefault(replica_id.account, []).append(replica.keys)
+        if ids := without_names(replica.keys):
+            by_account.setdefault(replica_id.account, []).append(ids)
     return all(_copies(one, other) for keys in by_account.values() for one, other in combinations(keys, 2))
 
 
+def _is_sure(item: Item) -> bool:
+    """Whether each replica without ids is the only one on its account: a name makes no copies (I6)."""
+    accounts = [replica_id.account for replica_id in item.replicas]
+    return all(accounts.count(replica_id.account) == 1 for replica_id, replica in item.replicas.items() if not without_names(replica.keys))
+
+
 def _copies(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two key sets share an id and contradict each other in none; a name alone makes no copies (I6)."""
-    mine, theirs = _by_kind(without_names(one)), _by_kind(without_names(other))
-    return not mine.keys().isdisjoint(theirs) and all(not mine[kind].isdisjoint(theirs[kind]) for kind in mine.keys() & theirs.keys())
+    """Whether two key sets share an id and contradict each other in none."""
+    mine, theirs = _by_kind(one), _by_kind(other)
+    return not one.isdisjoint(other) and all(not mine[kind].isdisjoint(theirs[kind]) for kind in mine.keys() & theirs.keys())
 
 
-def _by_kind(keys: Iterable[str]) -> dict[str, set[str]]:
+def _by_kind(keys: frozenset[str]) -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
     for key in keys:
         scope, kind, value = key.split("/", 2)

@@ -1,4 +1,4 @@
-"""What a title is called, as match keys for titles that no id names (I6): `movie/~file/…`, `episode/~title/…`.
+"""What a title is called, as match keys for titles that no id names (I6): `~movie/file/…`, `~episode/title/…`.
 
 A name is weak: it never joins titles that have ids, and it says whether two run times are within 10 % of each other. Two spans of run times, each of them less than
 10 % wide and one beginning where the other is at its middle, stand in a key each: who shares a key is within 10 %, and who is within 4 % shares a key.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from math import floor, log
 from unicodedata import normalize
 
-from .identity import NO_IDS
+from .identity import NAME, NO_IDS
 from .model import Media, MediaKind
 
 _SPAN = log(1.1)
@@ -34,20 +34,20 @@ def names_of(media: Media, file: str | None, runtime: int | None, *, by_file: bo
     if not runtime or (media.kind is MediaKind.EPISODE and (media.season == 0 or not _words(media.show or ""))):
         return NO_IDS
     names = [*(_by_file(media, file) if by_file and file else ()), *(_by_title(media) if by_title else ())]
-    return frozenset(f"{media.kind.value}/{name}/{span}" for name in names for span in _spans(runtime)) if names else NO_IDS
+    return frozenset(f"{NAME}{media.kind.value}/{name}/{span}" for name in names for span in _spans(runtime)) if names else NO_IDS
 
 
 def _by_file(media: Media, file: str) -> Iterator[str]:
     """Name a title by its file, an episode's together with its show: `01 Pilot.mkv` is of many."""
     if name := _telling(_EXTENSION.sub("", _PATH.sub("", file))):
-        yield f"~file/{_words(media.show or '')}/{name}"
+        yield f"file/{_words(media.show or '')}/{name}"
 
 
 def _by_title(media: Media) -> Iterator[str]:
     """Name a title by title and year, an episode by its show and numbers too."""
     numbers = () if media.kind is MediaKind.MOVIE else (media.season, media.episode)
     if media.year and None not in numbers and (name := _telling(media.title)):
-        yield "/".join(("~title", _words(media.show or ""), *map(str, numbers), name, str(media.year)))
+        yield "/".join(("title", _words(media.show or ""), *map(str, numbers), name, str(media.year)))
 
 
 def _telling(text: str) -> str:

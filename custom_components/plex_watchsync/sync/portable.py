@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .identity import external_id, without_names
+from .identity import NAME, external_id, without_names
 from .merge import NO_CLAIMS, Claims, Rating, Spot, View
 from .model import Media, MediaKind
 from .plan import HIGHEST_RATING
@@ -145,9 +145,9 @@ def _own_keys(kind: MediaKind, row: Mapping[str, Json]) -> set[str]:
 def _names(kind: MediaKind, row: Mapping[str, Json]) -> set[str]:
     """Read the names of a title that has no ids (I6)."""
     names = _list(row, "names")
-    if not all(isinstance(name, str) and name.startswith("~") and "/" in name for name in names):
+    if not all(isinstance(name, str) and "/" in name for name in names):
         raise PortableError("names has one that is none")
-    return {f"{kind.value}/{name}" for name in names}
+    return {f"{NAME}{kind.value}/{name}" for name in names}
 
 
 def _numbered_keys(row: Json) -> set[str]:
