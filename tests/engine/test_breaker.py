@@ -179,6 +179,35 @@ async def test_a_library_that_vanishes_is_not_forgotten(stocked: House) -> None:
     assert not any(stocked.writes().values())
 
 
+async def test_what_cannot_be_read_when_it_is_approved_stays_held(stocked: House) -> None:
+    """G2: a person's word is not lost on a server that is away; said again, it counts."""
+    await wiped(stocked, 20)
+    holds = stocked.viewer.holds.held
+    stocked.servers["plex"].error = ServerUnavailable("away")
+    (report,) = await stocked.viewer.approve(holds)
+    assert "plex" in report.errors
+    assert stocked.viewer.holds.held == holds
+    await stocked.restart()
+    assert set(watched(stocked).values()) == {20, 40}
+    stocked.servers["plex"].error = None
+    await stocked.viewer.approve(stocked.viewer.holds.held)
+    assert not stocked.viewer.holds.held
+    assert set(watched(stocked).values()) == {20}
+    await stocked.restart()
+    assert not stocked.viewer.holds.held
+
+
+async def test_what_joined_since_is_not_decided(stocked: House) -> None:
+    """G2: a person decides on what was shown; what a poll added meanwhile stays held."""
+    await wiped(stocked, 20)
+    shown = stocked.viewer.holds.held
+    await wiped(stocked, 21)
+    await stocked.viewer.approve(shown)
+    assert [hold.items for hold in stocked.viewer.holds.held] == [frozenset({FILMS[20]})]
+    assert {name: record.records[FILMS[20]].played for name, record in stocked.servers.items()} == {"plex": False, "jellyfin": True, "emby": True}
+    assert watched(stocked) == {"plex": 19, "jellyfin": 20, "emby": 20}
+
+
 async def test_what_vanished_for_good_is_forgotten_when_approved(stocked: House) -> None:
     for film in FILMS[:10]:
         del stocked.servers["plex"].records[film]

@@ -172,8 +172,9 @@ async def step(client: Any, address: str, content: dict[str, Any]) -> dict[str, 
 
 
 @pytest.mark.parametrize(("choice", "left"), [("approve", [3, 3, 3]), ("discard", [0, 0, 0])])
-async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator, choice: str, left: list[int]) -> None:
-    """The issue's own flow does the same."""
+@pytest.mark.parametrize("away", [True, False])
+async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator, *, choice: str, left: list[int], away: bool) -> None:
+    """The issue's own flow does the same; what is decided while the server is away is not lost."""
     assert await async_setup_component(house.hass, "repairs", {})
     client = await hass_client()
     await held(house, entries)
@@ -181,10 +182,11 @@ async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client
     shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
     assert (shown["type"], shown["menu_options"]) == ("menu", ["approve", "discard"])
     address = f"/api/repairs/issues/fix/{shown['flow_id']}"
-    if choice == "approve":
+    if away:
         house.places["emby"].simulator.faults.offline = True
-        again = await step(client, address, {"next_step_id": "discard"})
+        again = await step(client, address, {"next_step_id": choice})
         assert (again["type"], again["reason"]) == ("abort", "cannot_connect")
+        assert issues(house)
         house.places["emby"].simulator.faults.offline = False
         shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
         address = f"/api/repairs/issues/fix/{shown['flow_id']}"

@@ -77,9 +77,10 @@ class Holds:
         self._replace(hold, replace(hold, items=hold.items - set(gone)))
 
     def remove(self, holds: Iterable[Hold]) -> None:
-        """Let go of holds, whatever is in them."""
+        """Let go of all that is in these holds; what joined them since stays held."""
         for hold in holds:
-            self._replace(hold, replace(hold, items=frozenset()))
+            for known in [one for one in self.held if (one.account, one.vanished) == (hold.account, hold.vanished)]:
+                self.release(known, hold.items)
 
     def forget(self, account: str) -> None:
         """Forget an account."""

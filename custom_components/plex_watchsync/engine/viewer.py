@@ -129,16 +129,20 @@ class ViewerSync:
         return self._finished(cycle.report)
 
     async def approve(self, holds: Sequence[Hold], run_id: str = "") -> list[Report]:
-        """Follow what is held, as a person says that it was meant (G2)."""
-        run = approving(holds, run_id)
-        for hold in holds:
-            self.journal.add(Note(self.clock(), NoteKind.DECISION, "approved", hold.account, viewer=self.viewer, run_id=hold.run_id))
-        self.holds.remove(holds)
+        """Follow what is held, as a person says that it was meant (G2); what a server does not answer for stays held."""
+        run, vanished = approving(holds, run_id), frozenset(hold.account for hold in holds if hold.vanished)
         reports = [await self.run(run)] if run.hints else []
         if said := [hold for hold in holds if hold.of_restore]:
             reports.append(await self.run(Run(explicit=True, run_id=run_id), Unwatching(said)))
-        vanished = frozenset(hold.account for hold in holds if hold.vanished)
-        return [*reports, await self.run(replace(run, accounts=vanished, hints=()))] if vanished else reports
+        if vanished:
+            reports.append(await self.run(replace(run, accounts=vanished, hints=())))
+        away = {account for report in reports for account in report.errors}
+        approved = [hold for hold in holds if hold.account not in away]
+        for hold in approved:
+            self.journal.add(Note(self.clock(), NoteKind.DECISION, "approved", hold.account, viewer=self.viewer, run_id=hold.run_id))
+        self.holds.remove(approved)
+        await self.flush()
+        return reports
 
     async def discard(self, holds: Sequence[Hold], run_id: str = "") -> Report:
         """Let the held servers show again what is agreed (G2)."""
