@@ -53,6 +53,7 @@ def connection_of(entry: ConfigEntry, account: ConfigSubentry | None = None) -> 
         verify_ssl=entry.data[CONF_VERIFY_SSL],
         own=bool(own.get(CONF_TOKEN)),
         files=entry.options.get(CONF_MATCH_BY_FILE_NAME, False),
+        owner_token=entry.data[CONF_TOKEN],
     )
 
 

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import UnknownFlow
 
 from custom_components.plex_watchsync.const import DOMAIN
-from custom_components.plex_watchsync.helpers import account_subentries
+from custom_components.plex_watchsync.helpers import account_subentries, server_of
 from simulators.base import Act, serving
 from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
@@ -210,8 +210,11 @@ async def test_further_accounts(house: House, place: Place, plex_tv: PlexTvSimul
     await walk.keep()
     await walk.fill()
     await house.settle()
-    assert {one.title: one.data["token"] for one in account_subentries(entry)}["kid"] == "kid-secret"
+    kid = next(one for one in account_subentries(entry) if one.title == "kid")
+    assert kid.data["token"] == "kid-secret"
     assert entry.state is ConfigEntryState.LOADED
+    await place.simulator.act("kid", FILM.key, Act.PLAY)
+    assert await server_of(house.hass, entry, kid).playing() == {place.shown().item_id}  # W2: the owner's credentials know
 
 
 async def test_plex_tv_does_not_know_the_token(house: House, place: Place, plex_tv: PlexTvSimulator) -> None:

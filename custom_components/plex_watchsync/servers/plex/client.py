@@ -60,9 +60,10 @@ class PlexServer:
 
     traits = Traits(writes_date=False, unplayed_alone_counts=False)
 
-    def __init__(self, http: HttpClient, user_id: str | None, *, files: bool = False) -> None:
-        """Speak with the token that `http` carries; `files`: read where they lie (I6)."""
+    def __init__(self, http: HttpClient, user_id: str | None, *, files: bool = False, owner: HttpClient | None = None) -> None:
+        """Speak with the token that `http` carries; `files`: read where they lie (I6); `owner` may know what plays where the user may not."""
         self._http, self._user_id = http, user_id
+        self._may_know = [http, *([owner] if owner else [])]
         self._name = ""
         self._unread = UNREAD if files else f"{FILES},{UNREAD}"
         self._shows: dict[str, frozenset[str]] = {}
@@ -71,8 +72,12 @@ class PlexServer:
     @classmethod
     def open(cls, session: ClientSession, connection: Connection, clock: Callable[[], datetime]) -> Self:
         """Make a server of a connection; sends nothing."""
-        http = HttpClient(session, connection.url, headers=headers(connection.device_id, connection.token), verify_ssl=connection.verify_ssl, clock=clock)
-        return cls(http, connection.user_id, files=connection.files)
+
+        def speak(token: str) -> HttpClient:
+            return HttpClient(session, connection.url, headers=headers(connection.device_id, token), verify_ssl=connection.verify_ssl, clock=clock)
+
+        owner = connection.owner_token if connection.owner_token != connection.token else None
+        return cls(speak(connection.token), connection.user_id, files=connection.files, owner=speak(owner) if owner else None)
 
     async def identity(self) -> ServerIdentity:
         """Ask the server who it is, and once its name, which it tells only those whose token is good; raises NotAMediaServer."""
@@ -152,13 +157,16 @@ class PlexServer:
         return tuple([one for home, some in homes.items() for one in await self._observed(some, home)])
 
     async def playing(self) -> frozenset[str]:
-        """Return what the user plays; only the owner may ask, whose id in sessions is 1."""
-        try:
-            container = await self._container("/status/sessions")
-        except AuthFailed, Forbidden:
-            return frozenset()
-        with understood("the list of sessions"):
-            return frozenset(row["ratingKey"] for row in container.get("Metadata", ()) if self._is_mine(row))
+        """Return what the user plays; only the owner may ask, whose id in sessions is 1; who was let in is asked first the next time."""
+        for http in tuple(self._may_know):
+            try:
+                container = await self._container("/status/sessions", http)
+            except AuthFailed, Forbidden:
+                continue
+            self._may_know.sort(key=lambda one: one is not http)
+            with understood("the list of sessions"):
+                return frozenset(row["ratingKey"] for row in container.get("Metadata", ()) if self._is_mine(row))
+        return frozenset()
 
     async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
         """Mark, and then set the position: marking clears it, and no route takes a date (server-apis §4.1)."""
@@ -198,8 +206,8 @@ class PlexServer:
     def _is_mine(self, row: wire.Row) -> bool:
         return str(row.get("User", {}).get("id")) == (self._user_id or OWNER.user_id)
 
-    async def _container(self, path: str, **params: str) -> wire.Container:
-        answer = await self._http.json("GET", path, params=params)
+    async def _container(self, path: str, http: HttpClient | None = None, /, **params: str) -> wire.Container:
+        answer = await (http or self._http).json("GET", path, params=params)
         with understood("the answer"):
             container: wire.Container = answer["MediaContainer"]
             return container
