@@ -30,3 +30,11 @@ def passes(query: Mapping[str, str], values: Mapping[str, int]) -> bool:
         if field in values and not OPERATORS[name[len(field) :]](values[field], int(value)):
             return False
     return True
+
+
+def ordered[T](found: list[T], sort: str, values_of: Callable[[T], Mapping[str, int]]) -> list[T]:
+    """Sort by fields, each with its direction, the first of them above all: `addedAt:desc,year`; what is not known sorts nothing."""
+    for one in reversed(sort.split(",")):
+        field, _, direction = one.partition(":")
+        found = sorted(found, key=lambda item: values_of(item).get(field, 0), reverse=direction == "desc")
+    return found

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .history import chosen
 from .library import Item
-from .query import page, passes
+from .query import ordered, page, passes
 from .wire import UNAUTHORIZED, answer, directory, row, trimmed
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Routes:
         start, size = page(request)
         await self._server.before_page(start or 0)
         items = [item for item in section.of_kind(int(query.get("type", section.kind))) if self._passes(item, account, query)]
-        items = self._server.visible(items)
+        items = self._server.visible(ordered(items, query.get("sort", ""), lambda item: self._values(item, account)))
         paging: Json = {}
         some = items
         if start is not None or size is not None:
@@ -160,18 +160,21 @@ class Routes:
         return version >= FIRST_WITH_TRIMMING and "X-Plex-Pms-Api-Version" in request.headers
 
     def _passes(self, item: Item, account: Account, query: Mapping[str, str]) -> bool:
+        if query.get("title", "").lower() not in item.title.lower() or query.get("title=", item.title) != item.title:
+            return False
+        return passes(query, self._values(item, account))
+
+    def _values(self, item: Item, account: Account) -> Mapping[str, int]:
+        """Return by what a list is filtered and sorted."""
         record = self._server.records.of(account.account_id, item)
-        values = {
+        return {
             "viewCount": record.views,
             "lastViewedAt": record.viewed_at,
             "viewOffset": record.offset,
             "addedAt": item.added_at,
             "updatedAt": item.added_at,
-            "year": item.year,
+            "year": item.year or 0,
         }
-        if query.get("title", "").lower() not in item.title.lower() or query.get("title=", item.title) != item.title:
-            return False
-        return passes(query, values)
 
     async def _sessions(self, request: web.Request, account: Account) -> web.Response:
         """List what is played, for the owner only."""

@@ -119,13 +119,28 @@ async def test_pages_shift_when_a_title_comes_in(kind: str) -> None:
     assert ids(second)[0] == ids(first)[-1]
 
 
-async def test_pages_by_date_added_do_not_shift_on_jellyfin() -> None:
-    server = simulated("jellyfin")
+@pytest.mark.parametrize(
+    ("kind", "sort"), [("plex", {"sort": "addedAt:asc"}), ("jellyfin", {"sortBy": "DateCreated,SortName"}), ("emby", {"SortBy": "DateCreated,SortName"})]
+)
+async def test_pages_by_date_added_do_not_shift(kind: str, sort: dict[str, str]) -> None:
+    """What comes in comes last."""
+    server = simulated(kind)
     server.faults = Faults(shift=1)
     async with client(server) as there:
-        first, _ = await there.page(0, 10, sortBy="DateCreated,SortName")
-        second, total = await there.page(10, 11, sortBy="DateCreated,SortName")
+        first, _ = await there.page(0, 10, **sort)
+        second, total = await there.page(10, 11, **sort)
     assert len({*ids(first), *ids(second)}) == total == 21
+
+
+async def test_plex_sorts_as_it_is_asked() -> None:
+    """By fields, each up or down; what it does not know sorts nothing."""
+    server = simulated("plex")
+    async with client(server) as there:
+        rows, _ = await there.page()
+        for key, years in (("year:desc,addedAt", True), ("year", False)):
+            found, _ = await there.page(sort=key)
+            assert [row["year"] for row in found] == sorted((row["year"] for row in rows), reverse=years)
+        assert (await there.page(sort="mood:desc"))[0] == rows
 
 
 @pytest.mark.parametrize("kind", KINDS)
