@@ -108,7 +108,7 @@ async def plex_tv(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> Asyn
     """Serve a plex.tv that knows nobody until a server joins it; the real one is never asked."""
     simulator = PlexTvSimulator()
     monkeypatch.setattr("custom_components.plex_watchsync.servers.plex.tv.client.POLL_SECONDS", 0.001)
-    monkeypatch.setattr("custom_components.plex_watchsync.servers.plex.tv.client.SWITCH_PAUSE", 0.001)
+    monkeypatch.setattr("custom_components.plex_watchsync.servers.plex.tv.client.PAUSE", 0.001)
     async with serving(simulator) as url:
         monkeypatch.setenv("PLEX_TV_URL", url)
         yield simulator

@@ -1,5 +1,6 @@
 """The client of plex.tv against the simulated one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,7 +57,7 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     server = PlexSimulator("Study", TITLES, {name: f"{name}-token" for name in ("anna", "ben", "kid", "cora")})
     tv = PlexTvSimulator()
     monkeypatch.setattr(client, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(client, "SWITCH_PAUSE", 0.001)
+    monkeypatch.setattr(client, "PAUSE", 0.001)
     async with serving(server) as url, serving(tv) as tv_url, ClientSession() as session:
         monkeypatch.setenv(client.URL_VARIABLE, f"{tv_url}/")
         tv.join(server, url, pins={"ben": "1234"}, managed=["kid"], invited=["cora"])
@@ -160,10 +161,29 @@ async def test_429_is_waited_out(place: Place) -> None:
     assert await anna.token_for(server, kid, None) == "kid-token"
     place.tv.refused_switches, place.tv.retry_after = 1, 0
     assert await anna.token_for(server, kid, None) == "kid-token"
-    place.tv.refused_switches = client.SWITCHES
+    place.tv.refused_switches = client.ATTEMPTS
     with pytest.raises(RateLimited):
         await anna.token_for(server, kid, None)
     assert place.tv.refused_switches == 0
+
+
+async def test_429_is_waited_out_whatever_was_asked(place: Place) -> None:
+    """A list of servers is refused too when it is asked for often (server-apis §6)."""
+    anna = place.seen_by()
+    place.tv.faults.status = 429
+
+    async def calm_down() -> None:
+        while place.tv.requests.count("GET /api/v2/resources") < 3:  # noqa: ASYNC110 - a server sets no event
+            await asyncio.sleep(0.001)
+        place.tv.faults.status = None
+
+    found, _ = await asyncio.gather(anna.servers(), calm_down())
+    assert [one.server_id for one in found] == [place.server.machine_identifier]
+    place.tv.requests.clear()
+    place.tv.faults.status = 429
+    with pytest.raises(RateLimited):
+        await anna.account()
+    assert len(place.tv.requests) == client.ATTEMPTS
 
 
 async def test_an_account_without_a_home(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

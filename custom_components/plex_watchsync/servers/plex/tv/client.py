@@ -23,8 +23,8 @@ URL_VARIABLE = "PLEX_TV_URL"
 """The environment variable that puts another base in the place of plex.tv, clients.plex.tv and app.plex.tv."""
 
 POLL_SECONDS = 1.0
-SWITCHES = 6
-SWITCH_PAUSE = 2.0  # seconds, longer each time; plex.tv refuses many switches in a row and rarely says for how long (pitfall 28)
+ATTEMPTS = 6
+PAUSE = 2.0  # seconds, longer each time; plex.tv refuses many questions in a row, switches above all, and rarely says for how long (pitfall 28)
 LONGEST_PAUSE = 30.0
 
 
@@ -54,7 +54,7 @@ class PlexTv:
 
     async def begin_link(self) -> PlexLink:
         """Get a PIN, to be agreed to at its page."""
-        answer = await self._http.json("POST", "/api/v2/pins", params={"strong": "true"})
+        answer = await self._json("POST", "/api/v2/pins", {"strong": "true"})
         with understood("the PIN"):
             begun = link(answer)
         return replace(begun, url=sign_in_url(begun.code, self._client_id))
@@ -63,7 +63,7 @@ class PlexTv:
         """Wait until somebody agreed, and return plex.tv as he sees it; raises LinkExpired when nobody did before the PIN died."""
         while True:
             try:
-                answer = await self._http.json("GET", f"/api/v2/pins/{begun.number}")
+                answer = await self._json("GET", f"/api/v2/pins/{begun.number}")
             except ItemNotFound:
                 message = "nobody agreed to the PIN in time"
                 raise LinkExpired(message) from None
@@ -75,13 +75,13 @@ class PlexTv:
 
     async def account(self) -> PlexAccount:
         """Tell whose token it is; raises AuthFailed for a dead one."""
-        answer = await self._http.json("GET", "/api/v2/user")
+        answer = await self._json("GET", "/api/v2/user")
         with understood("the account"):
             return account(answer)
 
     async def servers(self) -> tuple[PlexResource, ...]:
         """List the servers that the account may use, with its token for each."""
-        answer = await self._http.json("GET", "/api/v2/resources", params={"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"})
+        answer = await self._json("GET", "/api/v2/resources", {"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"})
         with understood("the list of servers"):
             return resources(answer)
 
@@ -137,7 +137,7 @@ class PlexTv:
     async def _home(self) -> tuple[PlexMember, ...]:
         """List the members of the account's home; how plex.tv tells that there is none is documented nowhere."""
         try:
-            answer = await self._http.json("GET", "/api/v2/home/users")
+            answer = await self._json("GET", "/api/v2/home/users")
         except Forbidden, ItemNotFound:
             return ()
         with understood("the home"):
@@ -153,21 +153,23 @@ class PlexTv:
             return shared_users(answer.body)
 
     async def _switched(self, member: PlexMember, pin: str | None) -> PlexTv:
-        """Become a member of the home; waits where plex.tv asks for a pause."""
-        for attempt in range(1, SWITCHES + 1):
+        """Become a member of the home."""
+        try:
+            answer = await self._json("POST", f"/api/v2/home/users/{member.uuid}/switch", {"pin": pin} if pin else None)
+        except Forbidden:
+            message = "the PIN is missing or wrong"
+            raise PinRefused(message) from None
+        with understood("the user"):
+            return PlexTv(self._session, self._client_id, switched_token(answer), self._clock)
+
+    async def _json(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """Ask, again after a pause where plex.tv asks for one, but not for ever; raises `ServerError`."""
+        for attempt in range(1, ATTEMPTS):
             try:
-                answer: Json = await self._http.json("POST", f"/api/v2/home/users/{member.uuid}/switch", params={"pin": pin} if pin else None)
+                return await self._http.json(method, path, params=params)
             except RateLimited as error:
-                if attempt == SWITCHES:
-                    raise
-                await asyncio.sleep(min(error.retry_after or SWITCH_PAUSE * attempt, LONGEST_PAUSE))
-            except Forbidden:
-                message = "the PIN is missing or wrong"
-                raise PinRefused(message) from None
-            else:
-                with understood("the user"):
-                    return PlexTv(self._session, self._client_id, switched_token(answer), self._clock)
-        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+                await asyncio.sleep(min(error.retry_after or PAUSE * attempt, LONGEST_PAUSE))
+        return await self._http.json(method, path, params=params)
 
     def _client(self, url: str, token: str | None) -> HttpClient:
         return HttpClient(self._session, url, headers=headers(self._client_id, token), verify_ssl=True, clock=self._clock, timeout=WRITE_TIMEOUT)
