@@ -13,6 +13,7 @@ from .engine.run import Run
 from .engine.viewer import ViewerSync
 from .helpers import household_entry, server_name_of
 from .service_answers import answer
+from .sync.guard import Trip
 from .sync.model import ReplicaId
 
 ISSUE = "held_run"
@@ -28,7 +29,7 @@ def viewer_name(hass: HomeAssistant, viewer_id: str) -> str:
 def titles(viewer: ViewerSync, hold: Hold) -> list[str]:
     """Name what is held, as far as it is still known."""
     known = (viewer.baseline.get(one) for one in hold.items)
-    items = known if hold.of_restore else (item for one in hold.items for item in viewer.baseline.of_replica(ReplicaId(hold.account, one)))
+    items = known if hold.said_here else (item for one in hold.items for item in viewer.baseline.of_replica(ReplicaId(hold.account, one)))
     return sorted({str(item.media) for item in items if item})
 
 
@@ -66,6 +67,7 @@ def show_issues(hass: HomeAssistant, viewer: ViewerSync) -> None:
         if issue_id.removeprefix(_prefix(viewer.viewer)) not in runs:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
     for run_id, holds in runs.items():
+        trips = {hold.trip for hold in holds}
         ir.async_create_issue(
             hass,
             DOMAIN,
@@ -73,7 +75,7 @@ def show_issues(hass: HomeAssistant, viewer: ViewerSync) -> None:
             data={"viewer": viewer.viewer, "run_id": run_id},
             is_fixable=True,
             severity=ir.IssueSeverity.WARNING,
-            translation_key="held_restore" if any(hold.of_restore for hold in holds) else "held_run",
+            translation_key="held_undo" if Trip.UNDO in trips else "held_restore" if Trip.RESTORE in trips else "held_run",
             translation_placeholders=placeholders(hass, viewer, holds),
         )
 

@@ -68,7 +68,7 @@ async def _undo(call: ServiceCall) -> ServiceResponse:
     hub, run_id, change_id = call.hass.data[HUB], call.data.get(ATTR_RUN_ID), call.data.get(ATTR_CHANGE_ID)
     reports: list[Report] = []
     left: list[tuple[str, str]] = []
-    undone = forgotten = 0
+    undone = held = forgotten = 0
     for viewer in viewers_of(hub, call):
         query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
         page = await hub.journal.find(query, MOST_UNDONE)
@@ -76,12 +76,18 @@ async def _undo(call: ServiceCall) -> ServiceResponse:
             undoing = Undoing([note for _, note in page.notes])
             forgotten += _forgotten(undoing.notes) if change_id is None else 0
             reports.append(await hub.sync_viewer(viewer, Run(explicit=True, run_id=ulid_now()), undoing))
-            undone, left = undone + undoing.undone, [*left, *undoing.left]
+            undone, held, left = undone + undoing.undone, held + undoing.held, [*left, *undoing.left]
             facts = {"run_id": run_id, "change_id": change_id, "viewer": viewer_name(call.hass, viewer.viewer), "undone": undoing.undone}
             call.hass.bus.async_fire(EVENT_SYNC_UNDONE, facts)
     if not reports:
         raise refused("nothing_to_undo", run=change_id or run_id or "")
-    return {**_summed(call, reports), "undone": undone, "forgotten": forgotten, "left": [{"media": media, "reason": reason} for media, reason in left]}
+    return {
+        **_summed(call, reports),
+        "undone": undone,
+        "held": held,
+        "forgotten": forgotten,
+        "left": [{"media": media, "reason": reason} for media, reason in left],
+    }
 
 
 def _forgotten(notes: Sequence[Note]) -> int:

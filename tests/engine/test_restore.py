@@ -143,7 +143,7 @@ async def test_a_restore_that_unwatches_more_is_held(stocked: House, *, overwrit
     (report,) = await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id), "approval")
     assert not stocked.viewer.holds.held
     assert set(watched(stocked).values()) == {12}
-    assert {change.reason for change in report.changes} == {"restored from a backup, approved"}
+    assert {change.reason for change in report.changes} == {"restore, approved"}
     assert stocked.played(FILMS[0]) == {"plex": True, "jellyfin": True, "emby": True}
 
 

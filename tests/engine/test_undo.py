@@ -1,8 +1,12 @@
 """G5: a run or one change of it is undone by a new act, where nobody changed it since."""
 
+import pytest
+
 from custom_components.plex_watchsync.engine.journal import NoteKind, Query
+from custom_components.plex_watchsync.engine.report import ChangeKind
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.undo import Undoing
+from custom_components.plex_watchsync.sync.guard import Trip
 from custom_components.plex_watchsync.sync.model import WatchState
 
 from .conftest import House
@@ -93,3 +97,35 @@ async def test_an_ambiguous_title_is_left(house: House) -> None:
     await house.sync()
     undoing = await undo(house, run_id=report.run_id)
     assert undoing.left == [("tt1", "it is left alone")]
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_an_undo_that_unwatches_many_is_held(house: House, *, approved: bool) -> None:
+    """G2, G5: all else of the run is undone; the rest is when somebody says that it was meant, but for what was watched since."""
+    films = [f"tt{number}" for number in range(100, 130)]
+    for film in films:
+        for server in house.servers.values():
+            server.stock(film)
+        house.servers["plex"].watch(film)
+    house.servers["emby"].stop_at("tt2", 900)
+    report = await house.sync()
+    undoing = await undo(house, run_id=report.run_id)
+    assert (undoing.undone, undoing.held, undoing.left) == (1, 30, [])
+    assert house.servers["plex"].records["tt2"].position == 0
+    (hold,) = house.viewer.holds.held
+    assert (hold.account, hold.trip, len(hold.items)) == ("", Trip.UNDO, 30)
+    assert all(all(house.played(film).values()) for film in films)
+    house.clock.pass_by(minutes=1)
+    house.servers["jellyfin"].watch(films[0])
+    await house.sync()
+    house.changes.clear()
+    if approved:
+        await house.viewer.approve([hold])
+    else:
+        await house.viewer.discard([hold])
+    assert not house.viewer.holds.held
+    assert [set(house.played(film).values()) for film in films] == [{True}] + [{not approved}] * 29
+    assert [change.kind for change in house.changes] == [ChangeKind.UNWATCHED] * (29 if approved else 0)
+    house.writes()
+    await house.sync()
+    assert not any(house.writes().values())

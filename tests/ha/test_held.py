@@ -254,6 +254,29 @@ async def test_undo(house: House, entries: dict[str, ConfigEntry]) -> None:
         await house.call("undo", run_id="nonsense")
 
 
+async def test_an_undo_that_unwatches_many_is_held(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """G2, G5: it has an issue of its own, and is approved as anything else that is held."""
+    for title in TITLES[:3]:
+        for place in house.places.values():
+            place.simulator.stock("anna", title.key, played=False, count=0)
+    await house.call("approve_held", run_id=(await house.call("sync", config_entry_id=entries["emby"].entry_id))["run_id"])
+    for title in TITLES[:3]:
+        await house.places["plex"].act(Act.MARK_WATCHED, title)
+    run_id = (await house.call("sync", config_entry_id=entries["plex"].entry_id))["run_id"]
+    assert unwatched(house) == [0, 0, 0]
+    answer = await house.call("undo", run_id=run_id)
+    assert (answer["undone"], answer["held"]) == (0, 3)
+    assert unwatched(house) == [0, 0, 0]
+    (issue,) = [one for (domain, _), one in ir.async_get(house.hass).issues.items() if domain == DOMAIN]
+    assert (issue.translation_key, issue.is_fixable) == ("held_undo", True)
+    assert issue.translation_placeholders is not None
+    assert all(f"{{{name}}}" in str(ENGLISH["issues"]["held_undo"]) for name in ("viewer", "items", "titles"))
+    await house.call("approve_held")
+    await house.settle()
+    assert unwatched(house) == [3, 3, 3]
+    assert not [one for domain, one in ir.async_get(house.hass).issues if domain == DOMAIN]
+
+
 async def test_an_undo_says_what_is_forgotten(house: House, entries: dict[str, ConfigEntry]) -> None:
     """G5: the journal is bounded; what it has dropped of a run is counted, not passed over in silence."""
     for title in TITLES[:3]:

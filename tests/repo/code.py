@@ -43,8 +43,9 @@ class Call:
 
 def _texts(node: ast.expr | None) -> set[str]:
     """Return the plain texts that an argument may be."""
-    nodes = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [node]
-    return {text for one in nodes if (text := _text(one))}
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) | _texts(node.orelse)
+    return {text} if (text := _text(node)) else set()
 
 
 def _text(node: ast.expr | None) -> str | None:

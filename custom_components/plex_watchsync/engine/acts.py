@@ -1,8 +1,11 @@
 """Agree on what was said by action, in place of what servers say."""
 
+from collections import Counter
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 
 from ..sync.acts import Act, after, agreed
+from ..sync.guard import Trip, too_many
 from ..sync.item import Item
 from ..sync.merge import Claims
 from ..sync.model import ReplicaId
@@ -30,6 +33,21 @@ class Acts:
             if not cycle.baseline.is_left_alone(item):
                 adopt(cycle, item, after(self.act, item.claims, cycle.policy), f"{self.act.kind.value} by action")
         return frozenset()
+
+
+async def held_back(cycle: Cycle, wanted: AsyncIterable[tuple[Item, Claims]], trip: Trip) -> frozenset[str]:
+    """Hold the titles that would be unwatched, if they are more than a person's on any account (G2); who fails lets nothing through."""
+    unwatched: set[str] = set()
+    by_account: Counter[str] = Counter()
+    async for item, claims in wanted:
+        lost = item.claims.state.played and not claims.state.played
+        if lost and item.item_id not in unwatched and not cycle.baseline.is_left_alone(item):
+            unwatched.add(item.item_id)
+            by_account.update({replica_id.account for replica_id in item.replicas})
+    if not any(too_many(count, 0, cycle.baseline.counts(account).watched, 0, cycle.policy.limits) for account, count in by_account.items()):
+        return frozenset()
+    cycle.hold(HERE, trip, (ReplicaId(HERE, item_id) for item_id in unwatched))
+    return frozenset(unwatched)
 
 
 def adopt(cycle: Cycle, before: Item, claims: Claims, reason: str, *, new: bool = True) -> None:

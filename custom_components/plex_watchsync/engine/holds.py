@@ -15,7 +15,7 @@ from ..sync.model import ReplicaId
 class Hold:
     """What one account's server showed in a run and nobody is to follow: by the server's own ids; of what vanished, all that is missing.
 
-    Of a restore, what the backup would make all unwatched: of no account, by our own ids.
+    Of a restore or an undo, what it would make all unwatched: of no account, by our own ids.
     """
 
     run_id: str
@@ -30,9 +30,9 @@ class Hold:
         return self.trip is Trip.VANISHED
 
     @property
-    def of_restore(self) -> bool:
-        """Whether a backup says it, rather than a server."""
-        return self.trip is Trip.RESTORE
+    def said_here(self) -> bool:
+        """Whether a person asked for it here, by a restore or an undo, rather than a server showed it."""
+        return self.trip in {Trip.RESTORE, Trip.UNDO}
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ports import Hint, ServerError
+from ..sync.guard import Trip
 from ..sync.merge import Claims, View, merge
 from ..sync.model import ReplicaId
 from .acts import adopt
@@ -17,7 +18,7 @@ from .run import Run
 
 def approving(holds: Sequence[Hold], run_id: str) -> Run:
     """Ask for what servers showed to be followed: a person says now that it was meant, as of when it was seen."""
-    unwatched = [hold for hold in holds if not hold.vanished and not hold.of_restore]
+    unwatched = [hold for hold in holds if not hold.vanished and not hold.said_here]
     hints = tuple(Hint(hold.account, item, hold.at, unplayed=True) for hold in unwatched for item in sorted(hold.items))
     vanished = frozenset(hold.account for hold in holds if hold.vanished)
     return Run(accounts=frozenset(hold.account for hold in holds) | vanished, hints=hints, explicit=True, run_id=run_id)
@@ -25,16 +26,16 @@ def approving(holds: Sequence[Hold], run_id: str) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Unwatching:
-    """Agree on what a backup says to be unwatched, as of when it was restored: what was watched since stays so (M1)."""
+    """Agree on what a restore or an undo makes unwatched, as of when it was asked for: what was watched since stays so (M1)."""
 
     holds: Sequence[Hold]
 
     async def __call__(self, cycle: Cycle) -> frozenset[str]:
         """Agree on it; no account was read for it."""
-        async for item_id, at in paced([(item_id, hold.at) for hold in self.holds for item_id in sorted(hold.items)]):
+        async for hold, item_id in paced([(one, item_id) for one in self.holds for item_id in sorted(one.items)]):
             item = cycle.baseline.get(item_id)
             if item and not cycle.baseline.is_left_alone(item):
-                adopt(cycle, item, merge(item.claims, Claims(View(at, played=False))), "restored from a backup, approved", new=False)
+                adopt(cycle, item, merge(item.claims, Claims(View(hold.at, played=False))), f"{hold.trip}, approved", new=hold.trip is Trip.UNDO)
         return frozenset()
 
 
@@ -43,7 +44,7 @@ class Restoring:
     """Let the held servers be told again what is agreed: what they show is acknowledged as seen, and owed a write (R3).
 
     What a server does not answer for stays held. What vanished can't be restored; it stays known, and is looked for again by the next listing. Nothing
-    followed from what a backup said.
+    followed from what was said here.
     """
 
     holds: Sequence[Hold]
@@ -51,9 +52,9 @@ class Restoring:
     async def __call__(self, cycle: Cycle) -> frozenset[str]:
         """Read the held items; no account was listed for it."""
         for hold in self.holds:
-            if not hold.of_restore:
+            if not hold.said_here:
                 cycle.report.take_part([hold.account])
-            if hold.vanished or hold.of_restore or await self._restore(cycle, hold):
+            if hold.vanished or hold.said_here or await self._restore(cycle, hold):
                 cycle.holds.remove([hold])
                 note = Note(cycle.clock(), NoteKind.DECISION, "discarded", hold.account, viewer=cycle.viewer, run_id=hold.run_id)
                 cycle.journal.add(note)

@@ -1,18 +1,16 @@
 """Agree on what a backup says: it is one more voice, that wins where it is newer, or everywhere when it is told to."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..sync.baseline import Baseline
-from ..sync.guard import Trip, too_many
+from ..sync.guard import Trip
 from ..sync.item import Item
 from ..sync.match import recall
 from ..sync.merge import Claims, merge
-from ..sync.model import ReplicaId
 from ..sync.portable import Entry
-from .acts import HERE, adopt
+from .acts import adopt, held_back
 from .cycle import Cycle
 from .pace import paced
 
@@ -36,29 +34,18 @@ class Restore:
 
     async def __call__(self, cycle: Cycle) -> frozenset[str]:
         """Agree on it; no account was read for it."""
-        held = await self._hold_back(cycle)
+        held = await held_back(cycle, self._wanted(cycle), Trip.RESTORE)
+        self.held = len(held)
         async for entry in paced(self.entries):
             for item in recall(cycle.baseline, entry.keys, entry.media):
                 if item.item_id not in held:
                     self._restore(cycle, item, entry)
         return frozenset()
 
-    async def _hold_back(self, cycle: Cycle) -> frozenset[str]:
-        """Hold the titles that would be unwatched, if they are more than a person's on any account (G2); if this fails, nothing at all is restored."""
-        unwatched: set[str] = set()
-        by_account: Counter[str] = Counter()
+    async def _wanted(self, cycle: Cycle) -> AsyncIterator[tuple[Item, Claims]]:
         async for entry in paced(self.entries):
             for item in recall(cycle.baseline, entry.keys, entry.media):
-                lost = item.claims.state.played and not self._claims(item, entry.claims).state.played
-                if lost and item.item_id not in unwatched and not cycle.baseline.is_left_alone(item):
-                    unwatched.add(item.item_id)
-                    by_account.update({replica_id.account for replica_id in item.replicas})
-        limits = cycle.policy.limits
-        if not any(too_many(count, 0, cycle.baseline.counts(account).watched, 0, limits) for account, count in by_account.items()):
-            return frozenset()
-        cycle.hold(HERE, Trip.RESTORE, (ReplicaId(HERE, item_id) for item_id in unwatched))
-        self.held = len(unwatched)
-        return frozenset(unwatched)
+                yield item, self._claims(item, entry.claims)
 
     def _restore(self, cycle: Cycle, item: Item, entry: Entry) -> None:
         claims = self._claims(item, entry.claims)

@@ -132,7 +132,7 @@ class ViewerSync:
         """Follow what is held, as a person says that it was meant (G2); what a server does not answer for stays held."""
         run, vanished = approving(holds, run_id), frozenset(hold.account for hold in holds if hold.vanished)
         reports = [await self.run(run)] if run.hints else []
-        if said := [hold for hold in holds if hold.of_restore]:
+        if said := [hold for hold in holds if hold.said_here]:
             reports.append(await self.run(Run(explicit=True, run_id=run_id), Unwatching(said)))
         if vanished:
             reports.append(await self.run(replace(run, accounts=vanished, hints=())))

@@ -21,6 +21,7 @@ class Trip(StrEnum):
     BURST = "burst"
     VANISHED = "vanished"
     RESTORE = "restore"
+    UNDO = "undo"
     FAILED = "failed"
 
 
