@@ -54,6 +54,7 @@ async def test_a_home_video_travels_once_both_servers_allow_it(house: House) -> 
     for kind in ("plex", "emby"):
         assert house.state("sensor.cellar_unmatched_items") == "2"
         assert watched(house, HOLIDAYS) == ["plex"]
+        assert (await house.call("get_report", kind="weak"))["total"] == 0
         await choose(house, entries[kind], match_by_file_name=True)
         await read_whole(house)
     assert watched(house, HOLIDAYS) == ["plex", "emby"]

@@ -44,14 +44,21 @@ class Item:
         return max((register.at for register in (self.claims.view, self.claims.spot, self.claims.rating) if register), default=NEVER)
 
     @property
+    def nameless(self) -> list[ReplicaId]:
+        """The copies without ids, which are known by name only (I6)."""
+        if len(without_names(self.keys)) == len(self.keys):
+            return []
+        return [replica_id for replica_id, replica in self.replicas.items() if not without_names(replica.keys)]
+
+    @property
     def is_weak(self) -> bool:
-        """Whether it has a copy that no id names, so that it may be another title (I6)."""
-        return len(without_names(self.keys)) < len(self.keys) and not all(without_names(replica.keys) for replica in self.replicas.values())
+        """Whether it has a copy that is held by its name only, and may be another title (I6)."""
+        return len(self.replicas) > 1 and bool(self.nameless)
 
     @property
     def known_by(self) -> frozenset[str]:
         """The keys that mean it: a name that only others wait for means none that has ids (I6)."""
-        return (not self.is_weak and without_names(self.keys)) or self.keys
+        return (not self.nameless and without_names(self.keys)) or self.keys
 
     def is_owed(self, replica_id: ReplicaId) -> bool:
         """Whether a replica does not stand for the agreed state."""

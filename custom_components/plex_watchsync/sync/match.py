@@ -21,7 +21,7 @@ def named(baseline: Baseline, observation: Observation, account: AccountPolicy) 
     part = observation.parts[0]
     ids, names = without_names(part.keys), names_of(part.media, observation.file, observation.runtime, by_file=by_file, by_title=by_title)
     if ids:
-        names = frozenset(name for name in names if any(item.is_weak for item in baseline.sharing([name])))
+        names = frozenset(name for name in names if any(item.nameless for item in baseline.sharing([name])))
     return replace(observation, parts=(replace(part, keys=ids | names),)) if names else observation
 
 
@@ -110,9 +110,8 @@ def _part(baseline: Baseline, item: Item) -> None:
 
     Each keeps what was agreed on, if it stands for that, and is matched anew when it is read.
     """
-    nameless = [(replica_id, replica) for replica_id, replica in item.replicas.items() if not without_names(replica.keys)]
-    for replica_id, replica in nameless if without_names(item.keys) else nameless[1:]:
-        agreed = NO_CLAIMS if item.is_owed(replica_id) else item.claims
+    for replica_id in item.nameless if without_names(item.keys) else item.nameless[1:]:
+        replica, agreed = item.replicas[replica_id], NO_CLAIMS if item.is_owed(replica_id) else item.claims
         alone = Item(_unused_id(baseline, replica.keys), item.media, replica.keys, agreed, replica.revision)
         baseline.put(baseline[item.item_id].without_replica(replica_id))
         baseline.put(alone.with_replica(replica_id, replica))
@@ -144,7 +143,7 @@ def _consistent(item: Item) -> bool:
 def _is_sure(item: Item) -> bool:
     """Whether each replica without ids is the only one on its account: a name makes no copies (I6)."""
     accounts = [replica_id.account for replica_id in item.replicas]
-    return all(accounts.count(replica_id.account) == 1 for replica_id, replica in item.replicas.items() if not without_names(replica.keys))
+    return all(accounts.count(replica_id.account) == 1 for replica_id in item.nameless)
 
 
 def _copies(one: frozenset[str], other: frozenset[str]) -> bool:
