@@ -83,3 +83,25 @@ async def test_who_is_written_to_when_the_names_of_two_are_alike(known: House) -
     known.servers["emby"].watch(ITEM)
     await known.sync()
     assert known.played(ITEM) == {"plex": False, "jellyfin": True, "emby": True}
+
+
+async def test_what_waits_to_be_written_is_not_once_nobody_knows_to_what(house: House) -> None:
+    """I3, I6: a second title of that name comes to Emby, while what was watched there waits for Plex; it is told when the second is gone."""
+    for name in ("plex", "emby"):
+        allow(house, name, by_title=True)
+        stock(house, name)
+    await house.sync()
+    house.servers["plex"].write_error = ServerUnavailable("away")
+    house.servers["emby"].watch(ITEM)
+    await house.sync()
+    house.servers["emby"].stock("twin")
+    house.servers["emby"].parts["twin"] = (Part(HOLIDAYS, frozenset()),)
+    await house.sync()
+    house.servers["plex"].write_error = None
+    house.clock.pass_by(hours=1)
+    await house.viewer.retry()
+    assert (house.viewer.pending("plex"), house.servers["plex"].writes) == (0, [])
+    del house.servers["emby"].records["twin"]
+    for _read in range(3):
+        await house.sync(Run(explicit=True))
+    assert house.played(ITEM) == {"plex": True, "emby": True}

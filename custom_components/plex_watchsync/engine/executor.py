@@ -72,7 +72,7 @@ class Executor:
         replica_id, revisions = entry.operation.replica, entry.operation.revisions
         items = self.baseline.of_replica(replica_id)
         owed = any(item.replicas[replica_id].revision != item.revision for item in items)
-        return owed and {item.item_id: item.revision for item in items} == revisions
+        return owed and {item.item_id: item.revision for item in items} == revisions and not any(map(self.baseline.is_ambiguous, items))  # I3
 
     async def _carry_out(self, batch: Sequence[Entry], playing: frozenset[str]) -> None:
         before = await self._read(batch)
