@@ -295,3 +295,23 @@ async def test_a_pause_that_a_server_asks_for_is_for_all(house: House, error: Se
     house.clock.pass_by(seconds=pause.seconds - 20)
     await house.viewer.retry()
     assert house.viewer.pending("emby") == 0
+
+
+async def test_what_became_ambiguous_meanwhile_is_not_written(house: House) -> None:
+    """I3: Emby shows a second film with one of the ids, and another that contradicts, while a write waits for Plex; it is made up for when the rival is gone."""
+    house.servers["emby"].stock("film", "movie/imdb/tt9", "movie/tmdb/1")
+    house.servers["plex"].stock("film", "movie/imdb/tt9")
+    await house.sync()
+    house.servers["plex"].error = ServerUnavailable("away")
+    house.servers["emby"].watch("film")
+    await house.sync()
+    house.servers["emby"].stock("rival", "movie/imdb/tt9", "movie/tmdb/2")
+    await house.sync()
+    house.servers["plex"].error = None
+    house.clock.pass_by(hours=1)
+    await house.viewer.retry()
+    assert not house.played("film")["plex"]
+    del house.servers["emby"].records["rival"]
+    for _read in range(3):
+        await house.sync(Run(explicit=True))
+    assert house.played("film") == {"plex": True, "emby": True}

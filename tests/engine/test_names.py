@@ -91,13 +91,13 @@ async def test_what_waits_to_be_written_is_not_once_nobody_knows_to_what(house: 
         allow(house, name, by_title=True)
         stock(house, name)
     await house.sync()
-    house.servers["plex"].write_error = ServerUnavailable("away")
+    house.servers["plex"].error = ServerUnavailable("away")
     house.servers["emby"].watch(ITEM)
     await house.sync()
     house.servers["emby"].stock("twin")
     house.servers["emby"].parts["twin"] = (Part(HOLIDAYS, frozenset()),)
     await house.sync()
-    house.servers["plex"].write_error = None
+    house.servers["plex"].error = None
     house.clock.pass_by(hours=1)
     await house.viewer.retry()
     assert (house.viewer.pending("plex"), house.servers["plex"].writes) == (0, [])
