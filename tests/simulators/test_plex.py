@@ -305,6 +305,18 @@ async def test_old_agents(plex: Plex) -> None:
     assert not {"Guid"} & (film.keys() | episode.keys())
 
 
+async def test_what_no_agent_knows(plex: Plex) -> None:
+    """Server-apis §6: a film, an episode and a show that nothing was found for have a guid of this server alone, but a file."""
+    nothing = [replace(title, ids={}, show=title.show and replace(title.show, ids={})) for title in (FILM, TITLES[-1])]
+    async with serving(PlexSimulator("attic", tuple(nothing), {"anna": "token-anna"})) as url:
+        home = Plex(plex.simulator, url, plex.session)
+        kinds = [(1, 1), (2, 4), (2, 2)]
+        rows = [(await home.ask(f"/library/sections/{library}/all", type=kind, includeGuids=1))[1]["MediaContainer"]["Metadata"][0] for library, kind in kinds]
+    assert [row["guid"] for row in rows] == [f"local://{row['ratingKey']}" for row in rows]
+    assert not any("Guid" in row for row in rows)
+    assert [row["Media"][0]["Part"][0]["file"] for row in rows[:2]] == [f"/media/{title.path}" for title in nothing]
+
+
 async def test_several_ids_in_one_read(plex: Plex, film: str) -> None:
     """Unknown ones are left out, none at all is a 404."""
     status, body = await plex.ask(f"/library/metadata/{film},999999")
