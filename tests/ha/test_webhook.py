@@ -21,7 +21,7 @@ from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.helpers import account_subentries, utcnow
-from custom_components.plex_watchsync.hub import HUB, Hub
+from custom_components.plex_watchsync.hub import HUB
 from custom_components.plex_watchsync.webhook import TokenBucket
 from simulators.base import Act, serving
 from simulators.emby import EmbySimulator
@@ -318,14 +318,15 @@ async def test_reports_of_players_do_not_eat_the_stop(clock: Clock, hooks: Hooks
 @pytest.mark.parametrize("kind", EVENTS)
 async def test_the_answer_waits_for_nothing(hooks: Hooks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jellyfin's players wait for the answer: it is out while the work has not begun (pitfall 47)."""
-    gate, began, original = asyncio.Event(), asyncio.Event(), Hub.sync_viewer
+    following = hooks.house.hass.data[HUB].following
+    gate, began, original = asyncio.Event(), asyncio.Event(), following.sync
 
-    async def held(self: Hub, viewer: ViewerSync, run: Run) -> Report:
+    async def held(viewer: ViewerSync, run: Run) -> Report:
         began.set()
         await gate.wait()
-        return await original(self, viewer, run)
+        return await original(viewer, run)
 
-    monkeypatch.setattr(Hub, "sync_viewer", held)
+    monkeypatch.setattr(following, "sync", held)
     place = hooks.house.places[kind]
     place.simulator.stock("anna", FILM.key, played=True, count=1)
     async with asyncio.timeout(30):
