@@ -1,19 +1,18 @@
 """When two worlds are the same: what can still happen depends on the order of dates, not on the dates; on which revision is the last, not on its number."""
 
 import re
-from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 from custom_components.plex_watchsync.ports import ServerKind
+from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.item import Item, Replica
 from custom_components.plex_watchsync.sync.model import ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
 
-from .judge import Register
 from .servers import HabitServer
 from .world import World
 
@@ -24,47 +23,55 @@ _NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
 
 def digest(world: World) -> bytes:
     """Return the same bytes for worlds in which the same can happen; what is on disk is what Home Assistant knows, so that it adds nothing."""
-    judge, seen = _judge(world)
-    text = f"{_ordered(_plain(world))}{_ordered(judge)}{seen}"
-    return blake2b(_renumbered(text).encode(), digest_size=12).digest()
+    return _hash(_core(world), _around(world))
 
 
-def _plain(world: World) -> Plain:
-    """Lay a world out as tuples with dates in them."""
-    viewer = world.viewer
-    items = sorted(viewer.baseline, key=lambda item: item.item_id)
-    known = {replica_id.item: replica.reading for item in items for replica_id, replica in item.replicas.items()}
-    unread = {item for server in world.servers.values() for item, state in server.records.items() if known.get(item) != state}
+def end_digest(world: World) -> bytes:
+    """Return the same bytes for worlds that end alike when nothing happens any more: conditions are over then, and nobody says anything twice."""
+    return _hash(_core(world), [])
+
+
+def _hash(*plain: Plain) -> bytes:
+    return blake2b(_renumbered(_ordered(plain)).encode(), digest_size=16).digest()
+
+
+def _around(world: World) -> Plain:
+    """Lay out what does not outlast a time in which all is well."""
     return (
-        [_item_row(item, unread) for item in items],
-        [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
-        [(server.error is None, server.refuses, sorted(_records(server, known))) for server in world.servers.values()],
+        [(server.error is None, server.refuses) for server in world.servers.values()],
         world.lose,
-        sorted(world.begun),
         sorted(world.armed),
         world.hint and (world.hint.account, world.hint.item_id, world.hint.at),
     )
 
 
-def _records(server: HabitServer, known: Mapping[str, WatchState | None]) -> Iterator[Plain]:
+def _core(world: World) -> Plain:
+    """Lay out what Home Assistant knows and what servers show as tuples with dates in them."""
+    viewer = world.viewer
+    items = sorted(viewer.baseline, key=lambda item: item.item_id)
+    known: dict[str, set[WatchState | None]] = {}
+    for item in items:
+        for replica_id, replica in item.replicas.items():
+            known.setdefault(replica_id.item, set()).add(replica.reading)
+    unread = {item for server in world.servers.values() for item, state in server.records.items() if known.get(item) != {state}}
+    return (
+        [_item_row(item, unread, viewer.baseline) for item in items],
+        [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
+        [sorted(_records(server, unread)) for server in world.servers.values()],
+        sorted(world.begun),
+    )
+
+
+def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:
     """Lay out what a server shows; most is what was read there last."""
     for item, state in server.records.items():
-        yield item, "as read" if state == known.get(item) else _state(state)
+        yield item, _state(state) if item in unread else "as read"
 
 
-def _judge(world: World) -> tuple[Plain, Plain]:
-    """Lay out what the judge knows: the acts, and how the last looks lie among them; the core's dates are never compared with his."""
-    registers = [register for item in world.judge.views for register in (world.judge.views[item], world.judge.spots[item])]
-    times = sorted({time for register in registers for one in register.acts for time in (one.earliest, one.latest)})
-    looks = [sorted((name, bisect(times, at)) for name, at in known.items()) for known in (world.looked, world.wrote)]
-    untold = [sorted(world.judge.untold[kind]) for kind in ("watched", "unwatched")]
-    return [_register(register) for register in registers], (looks, sorted(world.blank), untold)
-
-
-def _item_row(item: Item, unread: Collection[str]) -> Plain:
+def _item_row(item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        (known, replica.several, _reading(known, replica, unread), replica.at, _standing(replica.revision, item.revision), replica.missing)
+        (known, replica.several, _reading(known, replica, unread), *_looks(known, replica, baseline), _standing(replica.revision, item.revision), replica.missing)
         for known, replica in sorted(item.replicas.items())
     ]
     return (
@@ -74,6 +81,12 @@ def _item_row(item: Item, unread: Collection[str]) -> Plain:
         bool(item.revision),
         replicas,
     )
+
+
+def _looks(replica_id: ReplicaId, replica: Replica, baseline: Baseline) -> Plain:
+    """Lay out the last look, and the last that is on disk; an earlier one is never asked for."""
+    looked = baseline.looked_at(replica_id)
+    return (replica.at, looked if replica.at is None or looked > replica.at else None)
 
 
 def _reading(replica_id: ReplicaId, replica: Replica, unread: Collection[str]) -> Plain:
@@ -96,10 +109,6 @@ def _operation_row(operation: Operation, items: Iterable[Item]) -> tuple[Plain, 
 
 def _state(state: WatchState) -> Plain:
     return (state.played, state.position, state.play_count, state.last_played, state.rating)
-
-
-def _register(register: Register) -> Plain:
-    return [(one.copy, one.value, one.earliest, one.latest, one.certain, one.seen) for one in register.acts]
 
 
 def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:

@@ -4,18 +4,40 @@ A server dates most acts to the second; what it does not date (an unwatch that n
 show it and now. So more than one end may be right. An end is wrong when another act that can be seen is certainly later than the one it goes back to.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import NamedTuple
-
-from custom_components.plex_watchsync.engine.report import Change, ChangeKind
 
 POSITION_TOLERANCE = 20  # roundings and the tolerance of the rules
 
 
 class Wrong(Exception):
     """A watch state was lost or invented, or the servers do not agree."""
+
+
+class Clear(Enum):
+    """Whether what an act leaves looks like nothing else."""
+
+    YES = auto()
+    NO = auto()
+    UNLESS_BLANK = auto()
+
+
+class Event(NamedTuple):
+    """What the judge is told of a step; `at` is in seconds since the step began, `where` a copy, or of what is told to automations a server.
+
+    `dated`: the server will say when it was; else it was at some time after the last look.
+    """
+
+    what: str
+    where: str = ""
+    at: int = 0
+    item: str = ""
+    played: bool | None = None
+    position: int | None = None
+    dated: bool = True
+    clear: Clear = Clear.YES
 
 
 class Act(NamedTuple):
@@ -27,8 +49,8 @@ class Act(NamedTuple):
 
     copy: str
     value: int
-    earliest: datetime
-    latest: datetime
+    earliest: int
+    latest: int
     certain: bool = True
     seen: bool = False
 
@@ -74,70 +96,55 @@ def _standing(acts: tuple[Act, ...], by: tuple[Act, ...]) -> tuple[Act, ...]:
 
 @dataclass(slots=True)
 class Judge:
-    """Everything that people did; by item the two registers."""
+    """Everything that people did, as far as it may still matter.
+
+    By item the two registers, and by copy what automations have not been told of. `looked`: when a run last read a copy; `wrote`: when one was read back after
+    a write, which is not on disk yet; `blank`: copies of which that was lost; `stored`: when a copy was last read as far as that is on disk, by item.
+    """
 
     views: dict[str, Register]
     spots: dict[str, Register]
-    untold: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: {"watched": set(), "unwatched": set()})
-    telling: list[tuple[ChangeKind, str, str]] = field(default_factory=list)
+    untold: frozenset[tuple[bool, str, str]] = frozenset()
+    looked: dict[str, int] = field(default_factory=dict)
+    wrote: dict[str, int] = field(default_factory=dict)
+    blank: frozenset[str] = frozenset()
+    stored: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[str], now: datetime, *, played: bool) -> Judge:
-        """Begin with servers that agree."""
-        known = tuple(items)
-        views = {item: Register((Act("", played, now, now, seen=True),)) for item in known}
-        return cls(views, {item: Register((Act("", 0, now, now, seen=True),)) for item in known})
+    def of(cls, copies: Iterable[str], *, played: bool) -> Judge:
+        """Begin with servers that agree and were all read."""
+        names = tuple(copies)
+        items = tuple(dict.fromkeys(item for name in names for item in holds(name)))
+        begin = Act("", played, 0, 0, seen=True)
+        return cls(
+            {item: Register((begin,)) for item in items},
+            {item: Register((begin._replace(value=0),)) for item in items},
+            looked=dict.fromkeys(names, 0),
+            stored={(name, item): 0 for name in names for item in holds(name)},
+        )
 
-    def act(
-        self, copy: str, items: Iterable[str], since: datetime, now: datetime, *, played: bool | None = None, position: int | None = None, certain: bool = True
-    ) -> None:
+    def copy(self) -> Judge:
+        """Return another that knows the same."""
+        views, spots = ({item: Register(one.acts) for item, one in some.items()} for some in (self.views, self.spots))
+        return replace(self, views=views, spots=spots, looked={**self.looked}, wrote={**self.wrote}, stored={**self.stored})
+
+    def follow(self, events: Iterable[Event]) -> None:
+        """See a step; raises `Wrong`."""
+        now = max(self._dates(), default=0) + 1
+        for event in events:
+            _HANDLERS[event.what](self, event, now + event.at)
+
+    def act(self, copy: str, since: int, now: int, *, played: bool | None = None, position: int | None = None, certain: bool = True) -> None:
         """Take note of an act; what the copy had to tell that no run has read looks like something else from now on."""
-        for item in items:
+        held = holds(copy)
+        for item in held:
             clear = certain and not self._unseen(copy, item)
             self._hide(copy, item, now)
             if played is not None:
                 self.views[item].add(Act(copy, played, since, now, clear))
-                self.untold["watched" if played else "unwatched"].add((copy, item))
+                self.untold |= {(played, copy, item)}
             if position is not None:
-                self.spots[item].add(Act(copy, position, since, now, clear and len(tuple(items)) == 1))
-
-    def hide(self, copy: str, items: Iterable[str], now: datetime) -> None:
-        """Take note that a file was replaced, or a tool went over its record: what no run has read may never be known."""
-        for item in items:
-            self._hide(copy, item, now)
-
-    def read(self, copies: Iterable[str]) -> None:
-        """Take note that a run has read these copies."""
-        for copy in copies:
-            for register in self._registers():
-                register.change(copy, unseen=True, seen=True)
-                register.prune()
-
-    def forgotten(self, copy: str, since: datetime, *, blank: bool) -> None:
-        """Take note that Home Assistant lost when it looked at a copy after `since`, and, if `blank`, what it read there after a write."""
-        for register in self._registers():
-            register.acts = tuple(
-                one._replace(certain=one.certain and not blank, earliest=min(one.earliest, since))
-                if one.copy == copy and not one.seen and one.earliest < one.latest
-                else one
-                for one in register.acts
-            )
-
-    def hear(self, change: Change) -> None:
-        """Listen to what automations are told."""
-        self.telling.append((change.kind, change.account, change.item_id.rpartition("/")[2]))
-
-    def check_told(self, copies: dict[str, list[str]]) -> None:
-        """No act is told that nobody did, none twice; raises `Wrong`."""
-        told, self.telling = self.telling, []
-        for kind, server, item in told:
-            if kind is ChangeKind.PROGRESS:
-                continue
-            untold = self.untold[kind.value]
-            mine = [(copy, item) for copy in copies[server] if (copy, item) in untold]
-            if not mine:
-                raise Wrong(f"automations were told of {item} {kind.value} on {server}, and nobody did that there")
-            untold.discard(mine[0])
+                self.spots[item].add(Act(copy, position, since, now, clear and len(held) == 1))
 
     def check_end(self, item: str, *, played: bool, position: int) -> None:
         """See that the servers agree on what an act left that may be the last; raises `Wrong`."""
@@ -147,10 +154,104 @@ class Judge:
         if not any(abs(position - one) <= POSITION_TOLERANCE for one in spots):
             raise Wrong(f"all show {item} at {position} s, and the last act left it at {' or '.join(map(str, sorted(spots)))} s")
 
+    def settled(self) -> Judge:
+        """Return one that will judge alike, with the least dates: only their order matters."""
+        ranks = {date: rank for rank, date in enumerate(sorted({*self._dates()}))}
+        for register in self._registers():
+            register.acts = tuple(one._replace(earliest=ranks[one.earliest], latest=ranks[one.latest]) for one in register.acts)
+        for known in (self.looked, self.wrote):
+            known.update({name: ranks[at] for name, at in known.items()})
+        self.stored = {known: ranks[at] for known, at in self.stored.items()}
+        return self
+
+    @property
+    def key(self) -> object:
+        """What makes it another than others; their dates being the least."""
+        registers = tuple(register.acts for register in self._registers())
+        known = tuple(frozenset(one.items()) for one in (self.looked, self.wrote, self.stored))
+        return (registers, self.untold, known, self.blank)
+
+    def _acted(self, event: Event, now: int) -> None:
+        name = event.where
+        since = now if event.dated else max(self.looked[name], self.wrote.get(name, 0))
+        certain = event.clear is Clear.YES or (event.clear is Clear.UNLESS_BLANK and name not in self.blank)
+        self.act(name, since, now, played=event.played, position=event.position, certain=certain)
+
+    def _hidden(self, event: Event, now: int) -> None:
+        """A tool went over a record, or its file was replaced: what no run has read may never be known."""
+        for item in holds(event.where):
+            self._hide(event.where, item, now)
+
+    def _replaced(self, event: Event, now: int) -> None:
+        self._hidden(event, now)
+        self.wrote.pop(event.where, None)
+
+    def _read(self, event: Event, now: int) -> None:
+        """A run has read a copy."""
+        for register in self._registers():
+            register.change(event.where, unseen=True, seen=True)
+            register.prune()
+        self._kept(event, now)
+        self.wrote.pop(event.where, None)
+
+    def _kept(self, event: Event, now: int) -> None:
+        self.looked[event.where] = now
+        self.blank -= {event.where}
+
+    def _wrote(self, event: Event, now: int) -> None:
+        self.wrote[event.where] = now
+
+    def _stored(self, event: Event, now: int) -> None:
+        self.stored[event.where, event.item] = now
+
+    def _unstored(self, event: Event, _now: int) -> None:
+        self.stored.pop((event.where, event.item), None)
+
+    def _rested(self, _event: Event, _now: int) -> None:
+        self.looked |= self.wrote
+        self.blank -= frozenset(self.wrote)
+        self.wrote.clear()
+
+    def _crashed(self, _event: Event, _now: int) -> None:
+        """Home Assistant knows what is on disk; of a look at which nothing had changed, nothing is."""
+        for name in self.looked:
+            some = [at for (copy, _), at in self.stored.items() if copy == name]
+            stored = min(some) if len(some) == len(holds(name)) else 0
+            if name in self.wrote or stored < self.looked[name]:
+                self.looked[name] = min(stored, self.looked[name])
+                self._forget(name, self.looked[name], blank=name in self.wrote)
+        self.blank |= frozenset(self.wrote)
+        self.wrote.clear()
+
+    def _forget(self, copy: str, since: int, *, blank: bool) -> None:
+        """Home Assistant lost when it looked at a copy after `since`, and, if `blank`, what it read there after a write."""
+        for register in self._registers():
+            register.acts = tuple(
+                one._replace(certain=one.certain and not blank, earliest=min(one.earliest, since))
+                if one.copy == copy and not one.seen and one.earliest < one.latest
+                else one
+                for one in register.acts
+            )
+
+    def _told(self, event: Event, _now: int) -> None:
+        """No act is told to automations that nobody did, none twice."""
+        played = bool(event.played)
+        mine = [(played, copy, event.item) for copy in sorted(self.looked) if server(copy) == event.where and (played, copy, event.item) in self.untold]
+        if not mine:
+            raise Wrong(f"automations were told of {event.item} {_words([played])} on {event.where}, and nobody did that there")
+        self.untold -= {mine[0]}
+
+    def _ended(self, event: Event, _now: int) -> None:
+        self.check_end(event.item, played=bool(event.played), position=event.position or 0)
+
+    def _dates(self) -> Iterable[int]:
+        yield from (date for register in self._registers() for one in register.acts for date in (one.earliest, one.latest))
+        yield from (*self.looked.values(), *self.wrote.values(), *self.stored.values())
+
     def _unseen(self, copy: str, item: str) -> bool:
         return self.views[item].unseen(copy) or self.spots[item].unseen(copy)
 
-    def _hide(self, copy: str, item: str, now: datetime) -> None:
+    def _hide(self, copy: str, item: str, now: int) -> None:
         for register in (self.views[item], self.spots[item]):
             register.change(copy, unseen=True, certain=False, latest=now)
 
@@ -158,5 +259,31 @@ class Judge:
         return (*self.views.values(), *self.spots.values())
 
 
-def _words(views: frozenset[int]) -> str:
+_HANDLERS: Mapping[str, Callable[[Judge, Event, int], None]] = {
+    "acted": Judge._acted,  # noqa: SLF001 - here is where they are named
+    "hidden": Judge._hidden,  # noqa: SLF001 - the same
+    "replaced": Judge._replaced,  # noqa: SLF001 - the same
+    "read": Judge._read,  # noqa: SLF001 - the same
+    "kept": Judge._kept,  # noqa: SLF001 - the same
+    "wrote": Judge._wrote,  # noqa: SLF001 - the same
+    "stored": Judge._stored,  # noqa: SLF001 - the same
+    "unstored": Judge._unstored,  # noqa: SLF001 - the same
+    "rested": Judge._rested,  # noqa: SLF001 - the same
+    "crashed": Judge._crashed,  # noqa: SLF001 - the same
+    "told": Judge._told,  # noqa: SLF001 - the same
+    "ended": Judge._ended,  # noqa: SLF001 - the same
+}
+
+
+def server(copy: str) -> str:
+    """Return the server of a copy, which is named `server:one` or `server:one+two`."""
+    return copy.partition(":")[0]
+
+
+def holds(copy: str) -> list[str]:
+    """Return the films or episodes that a copy holds."""
+    return copy.partition(":")[2].split("+")
+
+
+def _words(views: Iterable[int]) -> str:
     return " or ".join("watched" if one else "unwatched" for one in sorted(views))

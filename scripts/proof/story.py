@@ -4,7 +4,7 @@ import asyncio
 
 from custom_components.plex_watchsync.sync.model import WatchState
 
-from .judge import Wrong
+from .judge import Judge, Wrong
 from .world import Copy, Step, World
 
 WORDS = {
@@ -35,14 +35,18 @@ def tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
 async def _tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
     start, *steps = path
     world = await World.of(copies, played=start.what == "all watched")
+    judge = Judge.of(world.copies, played=start.what == "all watched")
     lines = ["", f"  0. {WORDS[start.what]}", *_shown(world)]
     try:
         for number, step in enumerate(steps, 1):
             lines.append(f"  {number}. {WORDS[step.what].format(where=step.where)}")
-            await _go(world, step, crashes=steps[number : number + 1] == [Step("restart")])
+            crashes = steps[number : number + 1] == [Step("restart")]
+            await _go(world, step, crashes=crashes)
+            judge.follow(() if crashes else world.log.take())
             lines += _shown(world)
         lines.append("  Then all is well with the network, and an hour passes.")
         await world.check()
+        judge.follow(world.log.take())
     except Wrong:
         lines += _shown(world)
     return "\n".join([*lines, f"  WRONG: {wrong}"])
@@ -59,7 +63,7 @@ async def _go(world: World, step: Step, *, crashes: bool) -> None:
 
 def _shown(world: World) -> list[str]:
     copies = [f"{name} {_state(world.servers[copy.server].records[copy.item_id])}" for name, copy in world.copies.items()]
-    agreed = [f"{item} {_state(world.agreed(item))}" for item in world.judge.views]
+    agreed = [f"{item} {_state(world.agreed(item))}" for item in world.items]
     return [f"       {'; '.join(copies)}", f"       agreed: {'; '.join(agreed)}"]
 
 

@@ -4,7 +4,6 @@ import copyreg
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
 from tests.engine.fakes import LIBRARY, START, Clock, MemoryDocuments
 
-from .judge import Judge, Wrong
+from .judge import Clear, Wrong
+from .log import Log, Stored
 from .servers import HabitServer
 
 STEP, POLL = 15, 61  # minutes; longer than the outbox ever waits
@@ -47,21 +47,18 @@ class Copy:
 
 @dataclass(slots=True)
 class World:
-    """Servers, Home Assistant, and the judge; all that one step may change.
+    """Servers and Home Assistant; all that one step may change.
 
-    `looked`: when a run last read a copy; `wrote`: when one was read back after a write, which is not on disk yet; `blank`: copies of which that was lost;
-    `begun`: files left without a position that has weight; `armed`: conditions that nothing has met yet; `hint`: the last word of an unwatch.
+    It knows nothing of the judge, who is told by `log`: what happens never depends on what he thinks of it. `begun`: files left without a position that has
+    weight; `armed`: conditions that nothing has met yet; `hint`: the last word of an unwatch.
     """
 
     servers: dict[str, HabitServer]
     copies: dict[str, Copy]
     clock: Clock
-    judge: Judge
+    log: Log
     documents: MemoryDocuments = field(default_factory=MemoryDocuments)
     viewer: ViewerSync = field(init=False)
-    looked: dict[str, datetime] = field(default_factory=dict)
-    wrote: dict[str, datetime] = field(default_factory=dict)
-    blank: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
     lose: bool = False
     armed: set[Step] = field(default_factory=set)
@@ -75,26 +72,23 @@ class World:
         for copy in known.values():
             servers[copy.server].stock(copy.item_id, state=WatchState(played, 0, 1, START) if played else None)
             servers[copy.server].parts[copy.item_id] = _parts(copy)
-        judge = Judge.of(dict.fromkeys(item for copy in known.values() for item in copy.holds), START, played=played)
-        world = cls(servers, known, clock, judge)
+        world = cls(servers, known, clock, Log(clock))
         world.start()
         await world.poll()
         await world.poll()
         await world.rest()
-        world.judge.telling.clear()
+        world.log.take()
         return world
 
     def start(self) -> None:
         """Start Home Assistant, without what it may have on disk."""
-        self.viewer = ViewerSync("anna", self.documents, self.clock, self.judge.hear)
+        self.viewer = ViewerSync("anna", self.documents, self.clock, self.log.hear)
         for name, server in self.servers.items():
             self.viewer.accounts[name] = Account(server, AccountPolicy(server.traits), frozenset({LIBRARY}))
 
     def frozen(self) -> bytes:
         """Pickle it, without what has no influence."""
         self.viewer.baseline._unpacked.clear()  # noqa: SLF001 - kept for speed only, and large to pickle
-        if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
-            self.hint = None  # of a file that is gone
         for server in self.servers.values():
             server.writes.clear()
             server.reads.clear()
@@ -134,6 +128,7 @@ class World:
 
     async def do(self, step: Step) -> None:
         """Let a step happen, and Home Assistant do what it does then; raises `Wrong`."""
+        self.log.begin(self._stored())
         for server in self.servers.values():
             server.asked = False
         if step.what not in CONDITIONS:
@@ -143,7 +138,8 @@ class World:
                 self._written()
         await ACTS[step.what](self, step.where)
         self._meet(step)
-        self.judge.check_told(self.by_server)
+        if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
+            self.hint = None  # of a file that is gone
 
     @property
     def is_dirty(self) -> bool:
@@ -151,24 +147,17 @@ class World:
         return bool(self.viewer.baseline.changed or self.viewer.outbox._changed)  # noqa: SLF001 - nothing else tells
 
     async def rest(self) -> None:
-        """Let half a minute pass, in which Home Assistant writes to disk what it knows; raises `Wrong`."""
+        """Let half a minute pass, in which Home Assistant writes to disk what it knows."""
         await self.viewer.flush()
-        for name, at in self.wrote.items():
-            self.looked[name] = at
-            self.blank.discard(name)
-        self.wrote.clear()
+        self.log.store(self._stored())
+        self.log.add("rested")
 
     async def crash(self) -> None:
-        """Take Home Assistant away before that, and start it on what is on disk; raises `Wrong`."""
+        """Take Home Assistant away before that, and start it on what is on disk."""
         self.start()
         await self.viewer.load()
-        for name, copy in self.copies.items():  # of a look at which nothing had changed, nothing is on disk
-            stored = self._stored_look(copy)
-            if name in self.wrote or stored < self.looked[name]:
-                self.looked[name] = min(stored, self.looked[name])
-                self.judge.forgotten(name, self.looked[name], blank=name in self.wrote)
-        self.blank |= self.wrote.keys()
-        self.wrote.clear()
+        self.log.store(self._stored())
+        self.log.add("crashed")
 
     def _meet(self, step: Step) -> None:
         """See which conditions came to bear."""
@@ -185,9 +174,9 @@ class World:
                 self.armed.discard(Step("reject", name))
 
     @property
-    def by_server(self) -> dict[str, list[str]]:
-        """The copies on each server."""
-        return {server: [name for name, copy in self.copies.items() if copy.server == server] for server in self.servers}
+    def items(self) -> tuple[str, ...]:
+        """The films and episodes."""
+        return tuple(dict.fromkeys(item for copy in self.copies.values() for item in copy.holds))
 
     async def poll(self) -> None:
         """Read every library."""
@@ -195,13 +184,13 @@ class World:
         await self._run(Run(), [name for name, copy in self.copies.items() if self.servers[copy.server].error is None])
 
     async def check(self) -> None:
-        """M5: once all is reachable one run makes all agree, the last act wins, and the next plan is empty; raises `Wrong`."""
+        """M5: once all is reachable one run makes all agree, and the next plan is empty; raises `Wrong`. Whether the last act won, the judge says."""
+        self.log.begin(self._stored())
         for server in self.servers.values():
             server.error, server.refuses = None, False
         self.clock.pass_by(minutes=STEP)
         await self.poll()
-        self.judge.check_told(self.by_server)
-        for item in self.judge.views:
+        for item in self.items:
             self._check_item(item)
         for server in self.servers.values():
             server.writes.clear()
@@ -214,13 +203,13 @@ class World:
     def _check_item(self, item: str) -> None:
         alone = [copy for copy in self.copies.values() if copy.holds == (item,)]
         shared = [copy for copy in self.copies.values() if copy.holds != (item,) and item in copy.holds]
-        agreed = {one: self.agreed(one) for one in self.judge.views}
+        agreed = {one: self.agreed(one) for one in self.items}
         for copy in alone:
             self._check_copy(copy, agreed[item])
         for copy in shared:
             if len({agreed[one].played for one in copy.holds}) == 1:  # I5
                 self._check_copy(copy, replace(agreed[item], position=-1))
-        self.judge.check_end(item, played=agreed[item].played, position=agreed[item].position if alone else 0)
+        self.log.add("ended", item=item, played=agreed[item].played, position=agreed[item].position if alone else 0)
 
     def _check_copy(self, copy: Copy, agreed: WatchState) -> None:
         state = self.servers[copy.server].records[copy.item_id]
@@ -245,8 +234,7 @@ class World:
         server = self.servers[copy.server]
         server.watch(copy.item_id)
         self.begun.discard(copy.item_id)
-        clear = server.kind is not ServerKind.PLEX or name not in self.blank
-        self.judge.act(name, copy.holds, self.clock(), self.clock(), played=True, position=0, certain=clear)
+        self.log.add("acted", name, played=True, position=0, clear=Clear.UNLESS_BLANK if server.kind is ServerKind.PLEX else Clear.YES)
         await self._tell(name)
 
     async def unwatch(self, name: str) -> None:
@@ -256,8 +244,7 @@ class World:
         server.unwatch(copy.item_id)
         self.begun.discard(copy.item_id)
         said = server.kind is not ServerKind.PLEX and server.error is None and not self.lose
-        since = self.clock() if said else self._last_look(name)
-        self.judge.act(name, copy.holds, since, self.clock(), played=False, position=0, certain=said or name not in self.blank)
+        self.log.add("acted", name, played=False, position=0, dated=said, clear=Clear.YES if said else Clear.UNLESS_BLANK)
         await self._tell(name, unplayed=server.kind is not ServerKind.PLEX)
 
     async def seek(self, name: str) -> None:
@@ -268,7 +255,7 @@ class World:
         position = next(spot for spot in SPOTS if abs(spot - known) > 60 and all(abs(spot - other) > 60 for one in copy.holds for other in (self._spot(one),)))
         server.stop_at(copy.item_id, position)
         self.begun.discard(copy.item_id)
-        self.judge.act(name, copy.holds, self.clock(), self.clock(), position=position if self._alone(copy) else None)
+        self.log.add("acted", name, position=position if len(copy.holds) == 1 else None)
         await self._tell(name)
 
     async def open(self, name: str) -> None:
@@ -280,7 +267,7 @@ class World:
         self.begun.add(copy.item_id)
         again = True if server.kind is ServerKind.EMBY else None
         removed = 0 if again or resumes else None
-        self.judge.act(name, copy.holds, self.clock(), self.clock(), played=again, position=removed, certain=False)
+        self.log.add("acted", name, played=again, position=removed, clear=Clear.NO)
         await self._tell(name)
 
     async def drop(self, name: str) -> None:
@@ -290,9 +277,9 @@ class World:
         server.drop_flag(copy.item_id)
         self.begun.add(copy.item_id)
         if server.kind is ServerKind.JELLYFIN:
-            self.judge.act(name, copy.holds, self._last_look(name), self.clock(), played=False, position=0, certain=name not in self.blank)
+            self.log.add("acted", name, played=False, position=0, dated=False, clear=Clear.UNLESS_BLANK)
         else:
-            self.judge.hide(name, copy.holds, self.clock())
+            self.log.add("hidden", name)
         await self._tell(name)
 
     async def replace(self, name: str) -> None:
@@ -303,8 +290,7 @@ class World:
         copy.number += 1
         server.stock(copy.item_id)
         server.parts[copy.item_id] = _parts(copy)
-        self.judge.hide(name, copy.holds, self.clock())
-        self.wrote.pop(name, None)
+        self.log.add("replaced", name)
 
     async def outage(self, server: str) -> None:
         """Take a server off the network."""
@@ -350,11 +336,8 @@ class World:
 
     async def _run(self, run: Run, read: list[str]) -> None:
         await self.viewer.run(run)
-        self.judge.read(read)
         for name in read:
-            self.looked[name] = self.clock()
-            self.blank.discard(name)
-            self.wrote.pop(name, None)
+            self.log.add("read", name)
         self._written(kept=not run.hints)
 
     def _written(self, *, kept: bool = False) -> None:
@@ -363,21 +346,15 @@ class World:
             server = self.servers[copy.server]
             if any(item == copy.item_id for item, _ in server.writes):
                 self.begun.discard(copy.item_id)
-                (self.looked if kept else self.wrote)[name] = self.clock()
-                if kept:
-                    self.blank.discard(name)
+                self.log.add("kept" if kept else "wrote", name)
         for server in self.servers.values():
             server.writes.clear()
 
-    def _stored_look(self, copy: Copy) -> datetime:
-        replicas = [replica for item in self.viewer.baseline for known, replica in item.replicas.items() if known == (copy.server, copy.item_id)]
-        return min((replica.at or START for replica in replicas), default=START)
-
-    def _last_look(self, name: str) -> datetime:
-        return max(self.looked.get(name, START), self.wrote.get(name, START))
-
-    def _alone(self, copy: Copy) -> bool:
-        return len(copy.holds) == 1
+    def _stored(self) -> Stored:
+        """Tell when each copy of each item was last read and something had changed, as far as that is, or will be, on disk."""
+        now = {(copy.server, copy.item_id): name for name, copy in self.copies.items()}
+        known = ((now.get(replica_id), item.item_id, replica.at) for item in self.viewer.baseline for replica_id, replica in item.replicas.items())
+        return {(name, item): at for name, item, at in known if name and at}
 
     def _spot(self, item: str) -> int:
         return self.agreed(item).position

@@ -1,0 +1,222 @@
+"""Goes through everything that can happen in so many steps.
+
+What happens in a world never depends on what the judge thinks of it, and what he thinks depends on nothing but what he is told. So each world goes each
+step once, each judge hears each sequence of events once, and only the pairs of a world and a judge that belong together, which are many times more, are
+followed from one to the next: as numbers. Nothing is left out by that, it is the same graph.
+"""
+
+import asyncio
+from array import array
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import batched, count
+
+from .canon import digest
+from .graph import End, Events, Found, Node, Path, ended, expand
+from .judge import Judge, Wrong
+from .world import Copy, Step, World
+
+CHUNK = 50
+JUDGE_BITS = 24
+NOBODY = -1
+
+_NOTHING: Mapping[int, int] = {}
+_names = count()
+
+
+@dataclass(slots=True)
+class Count:
+    """What was gone through.
+
+    `states` are pairs of a world and a judge, `histories` the steps from pair to pair; really run were `ran` steps of `worlds`, and heard by `judges`.
+    """
+
+    states: int = 0
+    histories: int = 0
+    worlds: int = 0
+    ran: int = 0
+    judges: int = 0
+    wrong: tuple[Path, str] | None = None
+
+
+@dataclass(slots=True)
+class Worlds:
+    """All worlds by number: how each ends, and where it leads; what has not gone its steps yet waits frozen.
+
+    Moves are the numbers of a path, a world and events, three by three; what is wrong whoever judges it is a number below `NOBODY` instead of a world or an end.
+    """
+
+    numbers: dict[bytes, int] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+    frozen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    moves: dict[int, array[int]] = field(default_factory=dict)
+    paths: dict[Path, int] = field(default_factory=dict)
+    events: dict[Events, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, known: bytes, node: Node) -> int:
+        """Number a world."""
+        number = self.numbers.setdefault(known, len(self.numbers))
+        if number == len(self.ends):
+            self.ends.append(self._end(node.end))
+        if node.frozen and number not in self.moves:
+            self.frozen[number] = (known, node.frozen)
+        return number
+
+    def take(self, found: Found) -> int:
+        """Keep what can follow from some worlds; return how many steps that are."""
+        for known, node in found.nodes.items():
+            self.add(known, node)
+        for known, moves in found.moves.items():
+            flat = array("q")
+            for move in moves:
+                target = self._object(move.wrong) if move.wrong else self.numbers[move.target]
+                flat.extend((self.paths.setdefault(move.path, len(self.paths)), target, self._heard(move.events)))
+            self.moves[self.numbers[known]] = flat
+        return sum(map(len, found.moves.values()))
+
+    def _end(self, end: End) -> int:
+        return self._object(end.wrong) if end.wrong else NOBODY if end.events is None else self._heard(end.events)
+
+    def _heard(self, events: Events) -> int:
+        return self.events.setdefault(events, len(self.events))
+
+    def _object(self, wrong: str) -> int:
+        self.wrong.append(wrong)
+        return NOBODY - len(self.wrong)
+
+
+@dataclass(slots=True)
+class Judges:
+    """All judges by number, and what each became by which events, or, below `NOBODY`, what he objected to."""
+
+    numbers: dict[object, int] = field(default_factory=dict)
+    judges: list[Judge] = field(default_factory=list)
+    became: dict[int, dict[int, int]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, judge: Judge) -> int:
+        """Number a judge."""
+        number = self.numbers.setdefault(judge.settled().key, len(self.judges))
+        if number == len(self.judges):
+            self.judges.append(judge)
+        return number
+
+    def hear(self, judge: int, number: int, events: Events, *, last: bool = False) -> int:
+        """Let a judge hear events that he has not heard before; return who he is then."""
+        after = self.judges[judge].copy()
+        try:
+            after.follow(events)
+            became = judge if last else self.add(after)
+        except Wrong as wrong:
+            self.wrong.append(str(wrong))
+            became = NOBODY - len(self.wrong)
+        self.became.setdefault(number, {})[judge] = became
+        return became
+
+
+@dataclass(slots=True)
+class Exploration:
+    """Pairs of a world and a judge, each as one number, with the pair that it came from."""
+
+    depth: int
+    pool: Executor
+    name: str = field(default_factory=lambda: str(next(_names)))
+    worlds: Worlds = field(default_factory=Worlds)
+    judges: Judges = field(default_factory=Judges)
+    starts: dict[int, Step] = field(default_factory=dict)
+    origins: dict[int, int] = field(default_factory=dict)
+    count: Count = field(default_factory=Count)
+
+    def begin(self, start: Step, known: bytes, node: Node, judge: Judge) -> None:
+        """Add a pair to begin with."""
+        self.starts[self.worlds.add(known, node) << JUDGE_BITS | self.judges.add(judge)] = start
+
+    def run(self, *, say: bool) -> Count:
+        """Go through all."""
+        levels: list[dict[int, int]] = [{} for _ in range(self.depth + 3)]
+        levels[0] = dict.fromkeys(self.starts, NOBODY)
+        for level in range(self.depth + 1):
+            fresh = {pair: origin for pair, origin in levels[level].items() if pair not in self.origins}
+            levels[level] = {}
+            self.origins |= fresh
+            self.count.states += len(fresh)
+            self._judge(fresh)
+            if level < self.depth and not self.count.wrong:
+                self._expand(fresh, self.depth - level)
+                self._go(fresh, levels[level + 1 :])
+            if say and level:
+                print(f"    {level} steps: {len(fresh):,} more, of {len(self.worlds.numbers):,} worlds and {len(self.judges.judges):,} judges", flush=True)
+            if self.count.wrong:
+                break
+        self.count.worlds, self.count.judges = len(self.worlds.numbers), len(self.judges.judges)
+        return self.count
+
+    def _judge(self, pairs: Iterable[int]) -> None:
+        """Let every judge say whether the end of his world is right."""
+        events, became, ends = [*self.worlds.events], self.judges.became, self.worlds.ends
+        for pair in pairs:
+            world, judge = _parts(pair)
+            number = ends[world]
+            if number < NOBODY:
+                self._object(pair, (), self.worlds.wrong[NOBODY - number - 1])
+            elif number != NOBODY:
+                after = became.get(number, _NOTHING).get(judge)
+                after = self.judges.hear(judge, number, events[number], last=True) if after is None else after
+                if after < NOBODY:
+                    self._object(pair, (), self.judges.wrong[NOBODY - after - 1])
+
+    def _expand(self, pairs: Iterable[int], steps_left: int) -> None:
+        """Let worlds that never went their steps go them, in all processes."""
+        waiting = sorted({world for world, _ in map(_parts, pairs)} - self.worlds.moves.keys())
+        chunks = [[self.worlds.frozen.pop(world) for world in chunk] for chunk in batched(waiting, CHUNK, strict=False)]
+        for found in self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks)):
+            self.count.ran += self.worlds.take(found)
+
+    def _go(self, pairs: Iterable[int], following: list[dict[int, int]]) -> None:
+        """Go every step from every pair; a kill in the middle of one is a second step."""
+        paths, events, became = [*self.worlds.paths], [*self.worlds.events], self.judges.became
+        for pair in pairs:
+            world, judge = _parts(pair)
+            for path, target, number in batched(self.worlds.moves[world], 3, strict=True):
+                self.count.histories += 1
+                after = became.get(number, _NOTHING).get(judge)
+                after = self.judges.hear(judge, number, events[number]) if after is None else after
+                if target < NOBODY or after < NOBODY:
+                    self._object(pair, paths[path], self.worlds.wrong[NOBODY - target - 1] if target < NOBODY else self.judges.wrong[NOBODY - after - 1])
+                else:
+                    following[len(paths[path]) - 1].setdefault(target << JUDGE_BITS | after, pair)
+
+    def _object(self, pair: int, path: Path, wrong: str) -> None:
+        """Keep the first wrong end with its history."""
+        self.count.wrong = self.count.wrong or ((*self._history(pair), *path), wrong)
+
+    def _history(self, pair: int) -> Path:
+        origin = self.origins[pair]
+        return (self.starts[pair],) if origin == NOBODY else (*self._history(origin), *self._between(origin, pair))
+
+    def _between(self, origin: int, pair: int) -> Path:
+        """Find the step that led from a pair to another."""
+        world, judge = _parts(origin)
+        target, after = _parts(pair)
+        paths, moves = [*self.worlds.paths], batched(self.worlds.moves[world], 3, strict=True)
+        return next(paths[path] for path, known, number in moves if known == target and self.judges.became[number].get(judge) == after)
+
+
+def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, say: bool = False) -> Count:
+    """Go through everything that can happen in `depth` steps, from servers that agree on *unwatched* and from such that agree on *watched*."""
+    exploration = Exploration(depth, pool)
+    for played in (False, True):
+        known, node, judge = asyncio.run(_root(copies, played=played))
+        exploration.begin(Step("all watched" if played else "none watched"), known, node, judge)
+    return exploration.run(say=say)
+
+
+async def _root(copies: tuple[Copy, ...], *, played: bool) -> tuple[bytes, Node, Judge]:
+    world = await World.of(copies, played=played)
+    return digest(world), Node(world.frozen(), await ended(world)), Judge.of(world.copies, played=played)
+
+
+def _parts(pair: int) -> tuple[int, int]:
+    return pair >> JUDGE_BITS, pair & ((1 << JUDGE_BITS) - 1)
