@@ -39,7 +39,10 @@ def main() -> int:
             print(tell(copies, *count.wrong))
             return 1
     most = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(f"\nIn no history of up to {chosen.depth} steps was a watch state lost or invented. Memory: {most[0]:,} MB, and {most[1]:,} MB for each process.", flush=True)
+    print(
+        f"\nIn no history of up to {chosen.depth} steps was a watch state lost or invented. Memory: {most[0]:,} MB, and {most[1]:,} MB for each process.",
+        flush=True,
+    )
     return 0
 
 

@@ -21,17 +21,16 @@ type Plain = Any
 _NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
 
 
-def digest(world: World) -> bytes:
-    """Return the same bytes for worlds in which the same can happen; what is on disk is what Home Assistant knows, so that it adds nothing."""
-    return _hash(_core(world), _around(world))
+def digests(world: World) -> tuple[bytes, bytes]:
+    """Return the same bytes for worlds that end alike when nothing happens any more, and for worlds in which the same can happen.
+
+    When all is well, conditions are over, and nobody says anything twice. What is on disk is what Home Assistant knows, so that it adds nothing.
+    """
+    core = _core(world)
+    return _hash(core), _hash((core, _around(world)))
 
 
-def end_digest(world: World) -> bytes:
-    """Return the same bytes for worlds that end alike when nothing happens any more: conditions are over then, and nobody says anything twice."""
-    return _hash(_core(world), [])
-
-
-def _hash(*plain: Plain) -> bytes:
+def _hash(plain: Plain) -> bytes:
     return blake2b(_renumbered(_ordered(plain)).encode(), digest_size=16).digest()
 
 
@@ -71,7 +70,14 @@ def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:
 def _item_row(item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        (known, replica.several, _reading(known, replica, unread), *_looks(known, replica, baseline), _standing(replica.revision, item.revision), replica.missing)
+        (
+            known,
+            replica.several,
+            _reading(known, replica, unread),
+            *_looks(known, replica, baseline),
+            _standing(replica.revision, item.revision),
+            replica.missing,
+        )
         for known, replica in sorted(item.replicas.items())
     ]
     return (
@@ -141,6 +147,8 @@ def _flatten(plain: Plain, leaves: list[Plain]) -> None:
 
 def _renumbered(text: str) -> str:
     """Give the ids that files had numbers as if those that nobody knows any more had never been."""
+    if "#" not in text.replace("#1,", ""):
+        return text
     numbers: dict[str, set[int]] = {}
     for name, number in _NUMBERED.findall(text):
         numbers.setdefault(name, set()).add(int(number))

@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import batched, count
 
-from .canon import digest
+from .canon import digests
 from .graph import End, Events, Found, Node, Path, ended, expand
 from .judge import Judge, Wrong
 from .world import Copy, Step, World
@@ -56,7 +56,7 @@ class Worlds:
     wrong: list[str] = field(default_factory=list)
 
     def add(self, known: bytes, node: Node) -> int:
-        """Number a world."""
+        """Give a world a number."""
         number = self.numbers.setdefault(known, len(self.numbers))
         if number == len(self.ends):
             self.ends.append(self._end(node.end))
@@ -97,7 +97,7 @@ class Judges:
     wrong: list[str] = field(default_factory=list)
 
     def add(self, judge: Judge) -> int:
-        """Number a judge."""
+        """Give a judge a number."""
         number = self.numbers.setdefault(judge.settled().key, len(self.judges))
         if number == len(self.judges):
             self.judges.append(judge)
@@ -215,7 +215,7 @@ def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, say: bool =
 
 async def _root(copies: tuple[Copy, ...], *, played: bool) -> tuple[bytes, Node, Judge]:
     world = await World.of(copies, played=played)
-    return digest(world), Node(world.frozen(), await ended(world)), Judge.of(world.copies, played=played)
+    return digests(world)[1], Node(world.frozen(), await ended(world)), Judge.of(world.copies, played=played)
 
 
 def _parts(pair: int) -> tuple[int, int]:

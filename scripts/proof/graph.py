@@ -1,11 +1,11 @@
 """What can follow from worlds, found out by real worlds; any number of processes may do so side by side."""
 
 import asyncio
-import pickle
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .canon import digest, end_digest
+from .canon import digests
 from .judge import Event, Wrong
 from .world import CONDITIONS, Step, World
 
@@ -68,7 +68,11 @@ def expand(name: str, worlds: Iterable[tuple[bytes, bytes]], steps_left: int) ->
         _met = _Met(name)
     with asyncio.Runner() as runner:
         runner.get_loop().set_task_factory(asyncio.eager_task_factory)  # model servers never wait, so nothing is ever put off
-        return runner.run(_expand(worlds, steps_left))
+        gc.disable()  # worlds are cycles, and few: it is quicker to collect them seldom
+        try:
+            return runner.run(_expand(worlds, steps_left))
+        finally:
+            gc.collect()
 
 
 async def _expand(worlds: Iterable[tuple[bytes, bytes]], steps_left: int) -> Found:
@@ -83,12 +87,12 @@ async def _expand(worlds: Iterable[tuple[bytes, bytes]], steps_left: int) -> Fou
 
 def steps_of(frozen: bytes, steps_left: int) -> tuple[Step, ...]:
     """List what can happen in a world; a condition that nothing can meet any more changes nothing."""
-    return tuple(step for step in thaw(frozen).steps() if steps_left > 1 or step.what not in CONDITIONS)
+    return tuple(step for step in World.thawed(frozen).steps() if steps_left > 1 or step.what not in CONDITIONS)
 
 
 async def _follow(found: Found, moves: list[Move], frozen: bytes, step: Step, steps_left: int) -> None:
     """Go one step, and, if that is another story, kill Home Assistant before it has written to disk what it knows."""
-    world = thaw(frozen)
+    world = World.thawed(frozen)
     try:
         await world.do(step)
     except Wrong as wrong:
@@ -97,29 +101,25 @@ async def _follow(found: Found, moves: list[Move], frozen: bytes, step: Step, st
     if not world.is_new and (step.what not in CONDITIONS or steps_left == 1):
         return
     if steps_left > 1 and world.is_dirty:
-        crashed = thaw(world.frozen())
+        crashed = World.thawed(world.frozen())
         await crashed.crash()
         moves.append(Move((step, CRASH), *await _keep(found, crashed, steps_left - 2)))
-    await world.rest()
+    await world.rest(save=steps_left > 1)  # what nobody will take away need not be on disk
     moves.append(Move((step,), *await _keep(found, world, steps_left - 1)))
 
 
 async def _keep(found: Found, world: World, steps_left: int) -> tuple[bytes, Events]:
-    events, known = world.log.take(), digest(world)
+    """Name a world, and, if this process meets it for the first time, freeze it and see how it ends; of the last only the end matters."""
+    events = world.log.take()
+    alike, known = digests(world)
+    known = known if steps_left else alike
     if _met.worlds.get(known, -1) < steps_left:
         _met.worlds[known] = steps_left
-        found.nodes[known] = Node(world.frozen() if steps_left else b"", await _end(world))
+        frozen = world.frozen() if steps_left else b""
+        if world.is_new and alike not in _met.ends:
+            _met.ends[alike] = await ended(world)
+        found.nodes[known] = Node(frozen, _met.ends[alike] if world.is_new else End())
     return known, events
-
-
-async def _end(world: World) -> End:
-    """Let all be well at last; that it would have been is known of many worlds."""
-    if not world.is_new:
-        return End()
-    known = end_digest(world)
-    if known not in _met.ends:
-        _met.ends[known] = await ended(world)
-    return _met.ends[known]
 
 
 async def ended(world: World) -> End:
@@ -129,9 +129,3 @@ async def ended(world: World) -> End:
     except Wrong as wrong:
         return End(wrong=str(wrong))
     return End(world.log.take())
-
-
-def thaw(frozen: bytes) -> World:
-    """Return a world that was frozen."""
-    world: World = pickle.loads(frozen)  # noqa: S301 - pickled by this process or its like
-    return world

@@ -178,7 +178,7 @@ class Judge:
         self.act(name, since, now, played=event.played, position=event.position, certain=certain)
 
     def _hidden(self, event: Event, now: int) -> None:
-        """A tool went over a record, or its file was replaced: what no run has read may never be known."""
+        """See a tool go over a record, or its file replaced: what no run has read may never be known."""
         for item in holds(event.where):
             self._hide(event.where, item, now)
 
@@ -187,7 +187,7 @@ class Judge:
         self.wrote.pop(event.where, None)
 
     def _read(self, event: Event, now: int) -> None:
-        """A run has read a copy."""
+        """See a run read a copy."""
         for register in self._registers():
             register.change(event.where, unseen=True, seen=True)
             register.prune()
@@ -213,7 +213,7 @@ class Judge:
         self.wrote.clear()
 
     def _crashed(self, _event: Event, _now: int) -> None:
-        """Home Assistant knows what is on disk; of a look at which nothing had changed, nothing is."""
+        """See that Home Assistant knows what is on disk; of a look at which nothing had changed, nothing is."""
         for name in self.looked:
             some = [at for (copy, _), at in self.stored.items() if copy == name]
             stored = min(some) if len(some) == len(holds(name)) else 0
@@ -224,7 +224,7 @@ class Judge:
         self.wrote.clear()
 
     def _forget(self, copy: str, since: int, *, blank: bool) -> None:
-        """Home Assistant lost when it looked at a copy after `since`, and, if `blank`, what it read there after a write."""
+        """Forget with Home Assistant when it looked at a copy after `since`, and, if `blank`, what it read there after a write."""
         for register in self._registers():
             register.acts = tuple(
                 one._replace(certain=one.certain and not blank, earliest=min(one.earliest, since))
@@ -234,7 +234,7 @@ class Judge:
             )
 
     def _told(self, event: Event, _now: int) -> None:
-        """No act is told to automations that nobody did, none twice."""
+        """Let no act be told to automations that nobody did, none twice."""
         played = bool(event.played)
         mine = [(played, copy, event.item) for copy in sorted(self.looked) if server(copy) == event.where and (played, copy, event.item) in self.untold]
         if not mine:

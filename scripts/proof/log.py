@@ -60,7 +60,7 @@ class Log:
             if at == self.stored.get((where, item)):
                 continue
             if at is not None and at < self.began:
-                raise AssertionError(f"{where} got an older date")  # noqa: TRY003 - the judge's dates and the core's would have to be compared
+                raise AssertionError(f"{where} got an older date")
             self.events.append(Event("stored" if at else "unstored", where, self._seconds(at or self.began), item))
         self.stored = {}
 

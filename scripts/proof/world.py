@@ -1,13 +1,14 @@
 """A small world: a person, a few files on two or three servers, Home Assistant, and everything that can happen in one step."""
 
 import copyreg
+import marshal
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, override
 
-from custom_components.plex_watchsync.engine.journal import Journal
+from custom_components.plex_watchsync.engine.journal import Journal, Note
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
@@ -46,6 +47,30 @@ class Copy:
 
 
 @dataclass(slots=True)
+class Disk(MemoryDocuments):
+    """Documents in the quickest form that keeps nothing but what JSON could."""
+
+    packed: dict[str, bytes] = field(default_factory=dict)
+
+    @override
+    async def load(self, name: str) -> object | None:
+        found: object | None = marshal.loads(self.packed[name]) if name in self.packed else None  # noqa: S302 - packed here
+        return found
+
+    @override
+    async def save(self, name: str, content: object) -> None:
+        self.packed[name] = marshal.dumps(content)  # type: ignore[arg-type]
+
+
+class Mute(Journal):
+    """A journal that keeps nothing: it has no influence."""
+
+    @override
+    def add(self, note: Note) -> None:
+        pass
+
+
+@dataclass(slots=True)
 class World:
     """Servers and Home Assistant; all that one step may change.
 
@@ -57,7 +82,7 @@ class World:
     copies: dict[str, Copy]
     clock: Clock
     log: Log
-    documents: MemoryDocuments = field(default_factory=MemoryDocuments)
+    documents: Disk = field(default_factory=Disk)
     viewer: ViewerSync = field(init=False)
     begun: set[str] = field(default_factory=set)
     lose: bool = False
@@ -82,18 +107,32 @@ class World:
 
     def start(self) -> None:
         """Start Home Assistant, without what it may have on disk."""
-        self.viewer = ViewerSync("anna", self.documents, self.clock, self.log.hear)
-        for name, server in self.servers.items():
-            self.viewer.accounts[name] = Account(server, AccountPolicy(server.traits), frozenset({LIBRARY}))
+        self.viewer = ViewerSync("anna", self.documents, self.clock, self.log.hear, journal=Mute())
+        self._connect()
 
     def frozen(self) -> bytes:
-        """Pickle it, without what has no influence."""
+        """Pickle it, without what has no influence or is always the same."""
         self.viewer.baseline._unpacked.clear()  # noqa: SLF001 - kept for speed only, and large to pickle
+        self.viewer.last_watched, self.viewer.accounts = None, {}
+        self.viewer.unmatched.clear()
         for server in self.servers.values():
             server.writes.clear()
             server.reads.clear()
-        self.documents.saves.clear()
-        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+            server.listings.clear()
+        frozen = pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+        self._connect()
+        return frozen
+
+    @staticmethod
+    def thawed(frozen: bytes) -> World:
+        """Return a world that was frozen."""
+        world: World = pickle.loads(frozen)  # noqa: S301 - pickled by this process or its like
+        world._connect()
+        return world
+
+    def _connect(self) -> None:
+        for name, server in self.servers.items():
+            self.viewer.accounts[name] = Account(server, AccountPolicy(server.traits), frozenset({LIBRARY}))
 
     def steps(self) -> Iterator[Step]:
         """Yield all that can happen now."""
@@ -146,10 +185,11 @@ class World:
         """Whether Home Assistant knows what is not on disk yet."""
         return bool(self.viewer.baseline.changed or self.viewer.outbox._changed)  # noqa: SLF001 - nothing else tells
 
-    async def rest(self) -> None:
+    async def rest(self, *, save: bool = True) -> None:
         """Let half a minute pass, in which Home Assistant writes to disk what it knows."""
-        await self.viewer.flush()
-        self.log.store(self._stored())
+        if save:
+            await self.viewer.flush()
+            self.log.store(self._stored())
         self.log.add("rested")
 
     async def crash(self) -> None:
@@ -386,7 +426,7 @@ def _pickled_short(*kinds: type) -> None:
         copyreg.pickle(kind, lambda record, kind=kind, names=names: (kind, names(record)))  # type: ignore[misc]
 
 
-copyreg.pickle(Journal, lambda _journal: (Journal, ()))  # it has no influence
+copyreg.pickle(Mute, lambda _journal: (Mute, ()))
 _pickled_short(WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
 
 

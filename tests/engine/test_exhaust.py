@@ -1,17 +1,15 @@
 """M5 without luck: whatever can happen in a few steps does, through the real engine (`scripts/exhaust --depth N` goes further)."""
 
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
 from multiprocessing import get_context
 
 import pytest
 
-from scripts.exhaust import STAGES, explore
-from scripts.proof.judge import Judge, Wrong
+from scripts.exhaust import STAGES
+from scripts.proof.explore import explore
+from scripts.proof.judge import Event, Judge, Wrong
 from scripts.proof.story import tell
 from scripts.proof.world import Copy, Step, World
-
-from .fakes import START
 
 FILM, DOUBLE, SPLIT = STAGES.values()
 DEPTHS = [(FILM, 3), (DOUBLE, 4), (SPLIT, 3)]
@@ -45,22 +43,28 @@ async def test_the_judge_sees_a_server_that_disagrees() -> None:
 
 def test_the_judge_sees_a_lost_act() -> None:
     """A later act that was read wins."""
-    judge = Judge.of(("film",), START, played=False)
-    later = START + timedelta(hours=1)
-    judge.act("plex", ("film",), later, later, played=True, position=0)
+    judge = Judge.of(("plex:film",), played=False)
+    judge.follow((Event("acted", "plex:film", 900, played=True, position=0), Event("read", "plex:film", 900)))
     with pytest.raises(Wrong, match="the last act left it watched"):
-        judge.check_end("film", played=False, position=0)
-    judge.check_end("film", played=True, position=0)
+        judge.follow((Event("ended", item="film", played=False, position=0),))
+    judge.follow((Event("ended", item="film", played=True, position=0),))
 
 
 def test_the_judge_leaves_open_what_nobody_can_know() -> None:
     """An unwatch that no server dates may have come before a view elsewhere, or after it."""
-    judge = Judge.of(("film",), START, played=True)
-    one, two = START + timedelta(hours=1), START + timedelta(hours=2)
-    judge.act("jellyfin", ("film",), one, one, played=True, position=0)
-    judge.act("plex", ("film",), START, two, played=False, position=0)
+    judge = Judge.of(("plex:film", "jellyfin:film"), played=True)
+    judge.follow((Event("acted", "jellyfin:film", 900, played=True, position=0),))
+    judge.follow((Event("acted", "plex:film", 900, played=False, position=0, dated=False),))
     for played in (True, False):
-        judge.check_end("film", played=played, position=0)
+        judge.follow((Event("ended", item="film", played=played, position=0),))
+
+
+def test_the_judge_hears_of_an_act_that_nobody_did() -> None:
+    """Automations are told of each act once."""
+    judge, told = Judge.of(("plex:film",), played=False), Event("told", "plex", 900, "film", played=True)
+    judge.follow((Event("acted", "plex:film", 900, played=True, position=0), told))
+    with pytest.raises(Wrong, match="nobody did that there"):
+        judge.follow((told,))
 
 
 def test_a_story_is_told() -> None:
