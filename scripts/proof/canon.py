@@ -152,5 +152,5 @@ def _renumbered(text: str) -> str:
     numbers: dict[str, set[int]] = {}
     for name, number in _NUMBERED.findall(text):
         numbers.setdefault(name, set()).add(int(number))
-    order = {(name, number): place for name, some in numbers.items() for place, number in enumerate(sorted(some))}
+    order = {(name, number): place for name, some in numbers.items() for place, number in enumerate(sorted(some), 1)}
     return _NUMBERED.sub(lambda found: f"{found[1]}#{order[found[1], int(found[2])]}", text)
