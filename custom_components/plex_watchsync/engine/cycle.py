@@ -18,7 +18,7 @@ from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
 from .holds import Hold, Holds
 from .journal import Journal, Note, NoteKind, weakness
-from .pace import paced
+from .pace import in_order, paced
 from .reader import Reader, Reading
 from .report import Change, ChangeKind, Report, Write
 from .run import Account, Run, RunKind
@@ -33,7 +33,7 @@ class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
     `readings` are what was read before the baseline was held, if anything was. `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
-    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which it was planned what they are owed.
+    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which a hint had it planned what they are owed.
     """
 
     viewer: str
@@ -113,8 +113,9 @@ class Cycle:
         async for item in paced(items):
             if item and not self.baseline.is_left_alone(item):
                 replicas.update(item.replicas)
-        self.concerned |= replicas
-        return [operation async for replica_id in paced(sorted(replicas)) if (operation := self._operation(replica_id))]
+        if self.run.hints:
+            self.concerned |= replicas
+        return [operation async for replica_id in in_order(replicas) if (operation := self._operation(replica_id))]
 
     def describe(self, operation: Operation) -> Write:
         """Name a planned write for people."""
