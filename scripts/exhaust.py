@@ -26,13 +26,16 @@ def main() -> int:
     """Run it for every stage; 0 when nothing was lost or invented."""
     parser = argparse.ArgumentParser(prog="scripts/exhaust", description=__doc__)
     parser.add_argument("--depth", type=int, default=4, metavar="N", help="how many steps (4)")
+    parser.add_argument(
+        "--disturbances", type=int, metavar="N", help="how many of them may be outages, refused writes, kills, lost, doubled or late hints (any)"
+    )
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="how many processes (2)")
     chosen = parser.parse_args()
     for name, copies in STAGES.items():
         print(f"  {name}", flush=True)
         began = time.perf_counter()
         with ProcessPoolExecutor(chosen.workers, get_context("spawn")) as pool:
-            count = explore(copies, chosen.depth, pool, say=True)
+            count = explore(copies, chosen.depth, pool, disturbances=chosen.disturbances, say=True)
         print(f"    {count.states:,} states, {count.histories:,} steps between them", flush=True)
         print(f"    {count.worlds:,} worlds went {count.ran:,} steps, {count.judges:,} judges heard of them, {time.perf_counter() - began:.0f} s", flush=True)
         if count.wrong:

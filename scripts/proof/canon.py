@@ -6,11 +6,11 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+from custom_components.plex_watchsync.engine.outbox import Entry
 from custom_components.plex_watchsync.ports import ServerKind
 from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.item import Item, Replica
 from custom_components.plex_watchsync.sync.model import ReplicaId, WatchState
-from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
 
 from .servers import HabitServer
@@ -48,36 +48,30 @@ def _core(world: World) -> Plain:
     """Lay out what Home Assistant knows and what servers show as tuples with dates in them."""
     viewer = world.viewer
     items = sorted(viewer.baseline, key=lambda item: item.item_id)
+    records = {item: state for server in world.servers.values() for item, state in server.records.items()}
     known: dict[str, set[WatchState | None]] = {}
     for item in items:
         for replica_id, replica in item.replicas.items():
             known.setdefault(replica_id.item, set()).add(replica.reading)
-    unread = {item for server in world.servers.values() for item, state in server.records.items() if known.get(item) != {state}}
+    unread = {item for item, state in records.items() if known.get(item) != {state}}
     return (
-        [_item_row(item, unread, viewer.baseline) for item in items],
-        [(*_operation_row(entry.operation, items), entry.unshown, [_state(one) for one in entry.sent]) for entry in viewer.outbox.entries.values()],
+        [_item_row(item, records.keys(), unread, viewer.baseline) for item in items],
+        [_entry_row(entry, items) if replica_id.item in records else (replica_id, "gone") for replica_id, entry in viewer.outbox.entries.items()],
         [sorted(_records(server, unread)) for server in world.servers.values()],
-        sorted(world.begun),
+        sorted(world.begun & records.keys()),
     )
 
 
 def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:
     """Lay out what a server shows; most is what was read there last."""
     for item, state in server.records.items():
-        yield item, _state(state) if item in unread else "as read"
+        yield item, _state(server.kind, state) if item in unread else "as read"
 
 
-def _item_row(item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
+def _item_row(item: Item, present: Collection[str], unread: Collection[str], baseline: Baseline) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        (
-            known,
-            replica.several,
-            _reading(known, replica, unread),
-            *_looks(known, replica, baseline),
-            _standing(replica.revision, item.revision),
-            replica.missing,
-        )
+        _replica_row(known, replica, item, unread, baseline) if known.item in present else (known, "gone", replica.missing)
         for known, replica in sorted(item.replicas.items())
     ]
     return (
@@ -89,6 +83,12 @@ def _item_row(item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
     )
 
 
+def _replica_row(replica_id: ReplicaId, replica: Replica, item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
+    """Lay out a replica; of one whose file is gone, which nobody will read or write again, it is enough that it is not forgotten yet."""
+    reading, looks = _reading(replica_id, replica, unread), _looks(replica_id, replica, baseline)
+    return (replica_id, replica.several, reading, *looks, _standing(replica.revision, item.revision), replica.missing)
+
+
 def _looks(replica_id: ReplicaId, replica: Replica, baseline: Baseline) -> Plain:
     """Lay out the last look, and the last that is on disk; an earlier one is never asked for."""
     looked = baseline.looked_at(replica_id)
@@ -96,25 +96,28 @@ def _looks(replica_id: ReplicaId, replica: Replica, baseline: Baseline) -> Plain
 
 
 def _reading(replica_id: ReplicaId, replica: Replica, unread: Collection[str]) -> Plain:
-    """Lay out what was read last: while that still shows, all that will matter of Plex's date is whether there is one, and counts only rise."""
-    reading = replica.reading
-    if reading is None or replica_id.item in unread:
-        return reading and _state(reading)
-    dated = reading.last_played is not None
-    return (reading.played, reading.position, min(reading.play_count, 2), dated if replica_id.account == ServerKind.PLEX else reading.last_played)
+    """Lay out what was read last: while that still shows, all that will matter of Plex's date is whether there is one, and its counts only rise."""
+    reading, kind = replica.reading, ServerKind(replica_id.account)
+    if reading is None or replica_id.item in unread or kind is not ServerKind.PLEX:
+        return reading and _state(kind, reading)
+    return (reading.played, reading.position, min(reading.play_count, 2), reading.last_played is not None)
 
 
 def _standing(revision: int, latest: int) -> int:
     return 2 if revision == latest else 1 if revision else 0
 
 
-def _operation_row(operation: Operation, items: Iterable[Item]) -> tuple[Plain, ...]:
+def _entry_row(entry: Entry, items: Iterable[Item]) -> Plain:
+    operation, kind = entry.operation, ServerKind(entry.operation.replica.account)
     current = operation.revisions.items() <= {item.item_id: item.revision for item in items}.items()
-    return (operation.replica, operation.kind, _state(operation.wanted), _state(operation.shown), sorted(operation.revisions), current)
+    states = [_state(kind, one) for one in (operation.wanted, operation.shown, *entry.sent)]
+    return (operation.replica, operation.kind, states, sorted(operation.revisions), current, entry.unshown)
 
 
-def _state(state: WatchState) -> Plain:
-    return (state.played, state.position, state.play_count, state.last_played, state.rating)
+def _state(kind: ServerKind, state: WatchState) -> Plain:
+    """Lay a state out; of counts, only Plex's are compared with each other, as every act has a date of its own elsewhere."""
+    count = state.play_count if kind is ServerKind.PLEX else min(state.play_count, 1)
+    return (state.played, state.position, count, state.last_played, state.rating)
 
 
 def _ranks(dates: set[datetime]) -> Mapping[datetime, int]:

@@ -6,14 +6,15 @@ followed from one to the next: as numbers. Nothing is left out by that, it is th
 """
 
 import asyncio
+import zlib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import batched, count
 
 from .canon import digests
-from .graph import End, Events, Found, Node, Path, ended, expand
+from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Which, ended, expand, sort_of
 from .judge import Judge, Wrong
 from .world import Copy, Step, World
 
@@ -50,7 +51,8 @@ class Worlds:
     numbers: dict[bytes, int] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
     frozen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    moves: dict[int, array[int]] = field(default_factory=dict)
+    calm: dict[int, array[int]] = field(default_factory=dict)
+    disturbed: dict[int, array[int]] = field(default_factory=dict)
     paths: dict[Path, int] = field(default_factory=dict)
     events: dict[Events, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -60,21 +62,26 @@ class Worlds:
         number = self.numbers.setdefault(known, len(self.numbers))
         if number == len(self.ends):
             self.ends.append(self._end(node.end))
-        if node.frozen and number not in self.moves:
+        if node.frozen and number not in self.disturbed:
             self.frozen[number] = (known, node.frozen)
         return number
 
-    def take(self, found: Found) -> int:
+    def take(self, found: Found, which: Which) -> int:
         """Keep what can follow from some worlds; return how many steps that are."""
         for known, node in found.nodes.items():
             self.add(known, node)
         for known, moves in found.moves.items():
-            flat = array("q")
-            for move in moves:
-                target = self._object(move.wrong) if move.wrong else self.numbers[move.target]
-                flat.extend((self.paths.setdefault(move.path, len(self.paths)), target, self._heard(move.events)))
-            self.moves[self.numbers[known]] = flat
+            number = self.numbers[known]
+            for sort, kept in ((Which.CALM, self.calm), (Which.DISTURBED, self.disturbed)):
+                if sort in which:
+                    kept[number] = array("q", [part for move in moves if sort_of(move.path) is sort for part in self._flat(move)])
+            if Which.DISTURBED in which:
+                self.frozen.pop(number, None)
         return sum(map(len, found.moves.values()))
+
+    def _flat(self, move: Move) -> tuple[int, int, int]:
+        target = self._object(move.wrong) if move.wrong else self.numbers[move.target]
+        return self.paths.setdefault(move.path, len(self.paths)), target, self._heard(move.events)
 
     def _end(self, end: End) -> int:
         return self._object(end.wrong) if end.wrong else NOBODY if end.events is None else self._heard(end.events)
@@ -118,15 +125,17 @@ class Judges:
 
 @dataclass(slots=True)
 class Exploration:
-    """Pairs of a world and a judge, each as one number, with the pair that it came from."""
+    """Pairs of a world and a judge, each as one number, with the pair that it came from, and how few disturbances led there."""
 
     depth: int
     pool: Executor
+    disturbances: int | None
     name: str = field(default_factory=lambda: str(next(_names)))
     worlds: Worlds = field(default_factory=Worlds)
     judges: Judges = field(default_factory=Judges)
     starts: dict[int, Step] = field(default_factory=dict)
     origins: dict[int, int] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)
     count: Count = field(default_factory=Count)
 
     def begin(self, start: Step, known: bytes, node: Node, judge: Judge) -> None:
@@ -134,24 +143,35 @@ class Exploration:
         self.starts[self.worlds.add(known, node) << JUDGE_BITS | self.judges.add(judge)] = start
 
     def run(self, *, say: bool) -> Count:
-        """Go through all."""
-        levels: list[dict[int, int]] = [{} for _ in range(self.depth + 3)]
-        levels[0] = dict.fromkeys(self.starts, NOBODY)
+        """Go through all; of what can be reached by more and by fewer disturbances, the latter first."""
+        levels = [[dict[int, int]() for _ in range((self.disturbances or 0) + 1)] for _ in range(self.depth + 3)]
+        levels[0][0] = dict.fromkeys(self.starts, NOBODY)
         for level in range(self.depth + 1):
-            fresh = {pair: origin for pair, origin in levels[level].items() if pair not in self.origins}
-            levels[level] = {}
-            self.origins |= fresh
-            self.count.states += len(fresh)
-            self._judge(fresh)
+            reached, levels[level] = levels[level], []
+            fresh = [self._fresh(pairs, used) for used, pairs in enumerate(reached)]
+            for pairs in fresh:
+                self._judge(pairs)
             if level < self.depth and not self.count.wrong:
                 self._expand(fresh, self.depth - level)
-                self._go(fresh, levels[level + 1 :])
+                for used, pairs in enumerate(fresh):
+                    self._go(pairs, used, levels[level + 1 :])
             if say and level:
-                print(f"    {level} steps: {len(fresh):,} more, of {len(self.worlds.numbers):,} worlds and {len(self.judges.judges):,} judges", flush=True)
+                print(
+                    f"    {level} steps: {sum(map(len, fresh)):,} more, of {len(self.worlds.numbers):,} worlds and {len(self.judges.judges):,} judges",
+                    flush=True,
+                )
             if self.count.wrong:
                 break
-        self.count.worlds, self.count.judges = len(self.worlds.numbers), len(self.judges.judges)
+        self.count.states, self.count.worlds, self.count.judges = len(self.origins), len(self.worlds.numbers), len(self.judges.judges)
         return self.count
+
+    def _fresh(self, pairs: Mapping[int, int], used: int) -> list[int]:
+        """Leave out what was reached before by no more steps and disturbances."""
+        fresh = [pair for pair in pairs if self.used.get(pair, used + 1) > used]
+        for pair in fresh:
+            self.used[pair] = used
+            self.origins.setdefault(pair, pairs[pair])
+        return fresh
 
     def _judge(self, pairs: Iterable[int]) -> None:
         """Let every judge say whether the end of his world is right."""
@@ -167,26 +187,41 @@ class Exploration:
                 if after < NOBODY:
                     self._object(pair, (), self.judges.wrong[NOBODY - after - 1])
 
-    def _expand(self, pairs: Iterable[int], steps_left: int) -> None:
+    def _expand(self, fresh: Iterable[Iterable[int]], steps_left: int) -> None:
         """Let worlds that never went their steps go them, in all processes."""
-        waiting = sorted({world for world, _ in map(_parts, pairs)} - self.worlds.moves.keys())
-        chunks = [[self.worlds.frozen.pop(world) for world in chunk] for chunk in batched(waiting, CHUNK, strict=False)]
-        for found in self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks)):
-            self.count.ran += self.worlds.take(found)
+        wanted: dict[int, Which] = {}
+        for used, pairs in enumerate(fresh):
+            calm, disturbed = Which.CALM, Which.DISTURBED if used != self.disturbances else Which(0)
+            for world in {pair >> JUDGE_BITS for pair in pairs}:
+                news = (calm if world not in self.worlds.calm else Which(0)) | (disturbed if world not in self.worlds.disturbed else Which(0))
+                wanted[world] = wanted.get(world, Which(0)) | news
+        for which in (Which.ALL, Which.CALM, Which.DISTURBED):
+            waiting = [self.worlds.frozen[world] for world, asked in wanted.items() if asked == which]
+            chunks = [*batched(waiting, CHUNK, strict=False)]
+            for found in self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks), [which] * len(chunks)):
+                self.count.ran += self.worlds.take(found, which)
 
-    def _go(self, pairs: Iterable[int], following: list[dict[int, int]]) -> None:
+    def _go(self, pairs: Iterable[int], used: int, following: list[list[dict[int, int]]]) -> None:
         """Go every step from every pair; a kill in the middle of one is a second step."""
         paths, events, became = [*self.worlds.paths], [*self.worlds.events], self.judges.became
+        costs = [0 if self.disturbances is None else sum(step.what in DISTURBANCES for step in path) for path in paths]
         for pair in pairs:
             world, judge = _parts(pair)
-            for path, target, number in batched(self.worlds.moves[world], 3, strict=True):
+            for path, target, number in self._moves(world, disturbed=used != self.disturbances):
+                if used + costs[path] > (self.disturbances or 0):
+                    continue
                 self.count.histories += 1
                 after = became.get(number, _NOTHING).get(judge)
                 after = self.judges.hear(judge, number, events[number]) if after is None else after
                 if target < NOBODY or after < NOBODY:
                     self._object(pair, paths[path], self.worlds.wrong[NOBODY - target - 1] if target < NOBODY else self.judges.wrong[NOBODY - after - 1])
                 else:
-                    following[len(paths[path]) - 1].setdefault(target << JUDGE_BITS | after, pair)
+                    following[len(paths[path]) - 1][used + costs[path]].setdefault(target << JUDGE_BITS | after, pair)
+
+    def _moves(self, world: int, *, disturbed: bool) -> Iterator[tuple[int, ...]]:
+        yield from batched(self.worlds.calm[world], 3, strict=True)
+        if disturbed and world in self.worlds.disturbed:
+            yield from batched(self.worlds.disturbed[world], 3, strict=True)
 
     def _object(self, pair: int, path: Path, wrong: str) -> None:
         """Keep the first wrong end with its history."""
@@ -200,13 +235,16 @@ class Exploration:
         """Find the step that led from a pair to another."""
         world, judge = _parts(origin)
         target, after = _parts(pair)
-        paths, moves = [*self.worlds.paths], batched(self.worlds.moves[world], 3, strict=True)
+        paths, moves = [*self.worlds.paths], self._moves(world, disturbed=True)
         return next(paths[path] for path, known, number in moves if known == target and self.judges.became[number].get(judge) == after)
 
 
-def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, say: bool = False) -> Count:
-    """Go through everything that can happen in `depth` steps, from servers that agree on *unwatched* and from such that agree on *watched*."""
-    exploration = Exploration(depth, pool)
+def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, disturbances: int | None = None, say: bool = False) -> Count:
+    """Go through everything that can happen in `depth` steps, from servers that agree on *unwatched* and from such that agree on *watched*.
+
+    `disturbances`: so many of the steps may be other than people's acts, replaced files, polls and servers that come back; None for any number.
+    """
+    exploration = Exploration(depth, pool, disturbances)
     for played in (False, True):
         known, node, judge = asyncio.run(_root(copies, played=played))
         exploration.begin(Step("all watched" if played else "none watched"), known, node, judge)
@@ -215,7 +253,7 @@ def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, say: bool =
 
 async def _root(copies: tuple[Copy, ...], *, played: bool) -> tuple[bytes, Node, Judge]:
     world = await World.of(copies, played=played)
-    return digests(world)[1], Node(world.frozen(), await ended(world)), Judge.of(world.copies, played=played)
+    return digests(world)[1], Node(zlib.compress(world.frozen()), await ended(world)), Judge.of(world.copies, played=played)
 
 
 def _parts(pair: int) -> tuple[int, int]:
