@@ -4,11 +4,13 @@ A server dates most acts to the second; what it does not date (an unwatch that n
 show it and now. So more than one end may be right. An end is wrong when another act that can be seen is certainly later than the one it goes back to.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
+PLACES = 100  # more than a copy has dates
 POSITION_TOLERANCE = 20  # roundings and the tolerance of the rules
 
 
@@ -155,14 +157,34 @@ class Judge:
             raise Wrong(f"all show {item} at {position} s, and the last act left it at {' or '.join(map(str, sorted(spots)))} s")
 
     def settled(self) -> Judge:
-        """Return one that will judge alike, with the least dates: only their order matters."""
-        ranks = {date: rank for rank, date in enumerate(sorted({*self._dates()}))}
+        """Return one that will judge alike, with the least dates.
+
+        Acts are compared by the earliest date of the one and the latest of the other, looks only with those of the same copy and as earliest dates of acts there.
+        So latest dates keep their order, any other its place among them and among those of its copy.
+        """
+        latest = sorted({one.latest for register in self._registers() for one in register.acts})
+        own = {name: self._places(name, latest) for name in ("", *self.looked)}
         for register in self._registers():
-            register.acts = tuple(one._replace(earliest=ranks[one.earliest], latest=ranks[one.latest]) for one in register.acts)
+            register.acts = tuple(
+                one._replace(earliest=own[one.copy][one.earliest], latest=(bisect_left(latest, one.latest) + 1) * PLACES) for one in register.acts
+            )
         for known in (self.looked, self.wrote):
-            known.update({name: ranks[at] for name, at in known.items()})
-        self.stored = {known: ranks[at] for known, at in self.stored.items()}
+            known.update({name: own[name][at] for name, at in known.items()})
+        self.stored = {known: own[known[0]][at] for known, at in self.stored.items()}
         return self
+
+    def _places(self, name: str, latest: Sequence[int]) -> Mapping[int, int]:
+        """Give a copy's dates places: on a latest date, or in their order in front of it."""
+        acts = (one.earliest for register in self._registers() for one in register.acts if one.copy == name)
+        looks = (self.looked.get(name, 0), self.wrote.get(name, 0), *(at for (copy, _), at in self.stored.items() if copy == name))
+        found: dict[int, int] = {}
+        for date in sorted({*acts, *looks}):
+            place = bisect_left(latest, date)
+            if place < len(latest) and latest[place] == date:
+                found[date] = (place + 1) * PLACES
+            else:
+                found[date] = max(place * PLACES, max(found.values(), default=0)) + 1
+        return found
 
     @property
     def key(self) -> object:
@@ -191,6 +213,7 @@ class Judge:
         for register in self._registers():
             register.change(event.where, unseen=True, seen=True)
             register.prune()
+        self.untold = frozenset(one for one in self.untold if one[1] != event.where)  # what was not told by then never will be
         self._kept(event, now)
         self.wrote.pop(event.where, None)
 
