@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
+NAMELESS = ""  # where an act was done that is earlier than all that is to come
+LOOKS = frozenset({"read", "kept", "wrote"})
 PLACES = 100  # more than a copy has dates
 POSITION_TOLERANCE = 20  # roundings and the tolerance of the rules
 
@@ -92,7 +94,7 @@ def _standing(acts: tuple[Act, ...], by: tuple[Act, ...]) -> tuple[Act, ...]:
     return tuple(
         one
         for one in acts
-        if not any(other.certain and (other.earliest > one.latest or (place[other] > place[one] and other.copy == one.copy)) for other in by)
+        if not any(other.certain and (other.earliest > one.latest or (place[other] > place[one] and other.copy == one.copy != NAMELESS)) for other in by)
     )
 
 
@@ -117,12 +119,12 @@ class Judge:
         """Begin with servers that agree and were all read."""
         names = tuple(copies)
         items = tuple(dict.fromkeys(item for name in names for item in holds(name)))
-        begin = Act("", played, 0, 0, seen=True)
+        begin = Act(NAMELESS, played, 0, 0, seen=True)
         return cls(
             {item: Register((begin,)) for item in items},
             {item: Register((begin._replace(value=0),)) for item in items},
-            looked=dict.fromkeys(names, 0),
-            stored={(name, item): 0 for name in names for item in holds(name)},
+            looked=dict.fromkeys(names, 1),
+            stored={(name, item): 1 for name in names for item in holds(name)},
         )
 
     def copy(self) -> Judge:
@@ -132,9 +134,11 @@ class Judge:
 
     def follow(self, events: Iterable[Event]) -> None:
         """See a step; raises `Wrong`."""
-        now = max(self._dates(), default=0) + 1
-        for event in events:
-            _HANDLERS[event.what](self, event, now + event.at)
+        now, looks = max(self._dates(), default=0) + 1, dict[tuple[str, int], int]()
+        for date, event in enumerate(events, now + 1):  # at one moment of the clock much may happen, one after the other
+            if event.what in LOOKS:
+                looks.setdefault((event.where, event.at), date)
+            _HANDLERS[event.what](self, event, looks.get((event.where, event.at), now) if event.what == "stored" else date)
 
     def act(self, copy: str, since: int, now: int, *, played: bool | None = None, position: int | None = None, certain: bool = True) -> None:
         """Take note of an act; what the copy had to tell that no run has read looks like something else from now on."""
@@ -162,8 +166,10 @@ class Judge:
         Acts are compared by the earliest date of the one and the latest of the other, looks only with those of the same copy and as earliest dates of acts there.
         So latest dates keep their order, any other its place among them and among those of its copy.
         """
+        for register in self._registers():
+            register.acts = tuple(dict.fromkeys(self._nameless(one, register) for one in register.acts))
         latest = sorted({one.latest for register in self._registers() for one in register.acts})
-        own = {name: self._places(name, latest) for name in ("", *self.looked)}
+        own = {name: self._places(name, latest) for name in (NAMELESS, *self.looked)}
         for register in self._registers():
             register.acts = tuple(
                 one._replace(earliest=own[one.copy][one.earliest], latest=(bisect_left(latest, one.latest) + 1) * PLACES) for one in register.acts
@@ -172,6 +178,13 @@ class Judge:
             known.update({name: own[name][at] for name, at in known.items()})
         self.stored = {known: own[known[0]][at] for known, at in self.stored.items()}
         return self
+
+    def _nameless(self, one: Act, register: Register) -> Act:
+        """Forget where an act was done if whatever is done there from now on is later by its date as well."""
+        name = one.copy
+        stored = [self.stored.get((name, item), 0) for item in holds(name)]
+        looks = (*stored, self.looked.get(name, 0), self.wrote.get(name, self.looked.get(name, 0)))
+        return one._replace(copy=NAMELESS) if one.seen and not register.unseen(name) and min(looks) > one.latest else one
 
     def _places(self, name: str, latest: Sequence[int]) -> Mapping[int, int]:
         """Give a copy's dates places: on a latest date, or in their order in front of it."""

@@ -394,7 +394,7 @@ class World:
         """Tell when each copy of each item was last read and something had changed, as far as that is, or will be, on disk."""
         now = {(copy.server, copy.item_id): name for name, copy in self.copies.items()}
         known = ((now.get(replica_id), item.item_id, replica.at) for item in self.viewer.baseline for replica_id, replica in item.replicas.items())
-        return {(name, item): at for name, item, at in known if name and at}
+        return {(name, item.rpartition("/")[2]): at for name, item, at in known if name and at}
 
     def _spot(self, item: str) -> int:
         return self.agreed(item).position
