@@ -56,7 +56,7 @@ def _core(world: World) -> Plain:
     unread = {item for item, state in records.items() if known.get(item) != {state}}
     return (
         [_item_row(item, records.keys(), unread, viewer.baseline) for item in items],
-        [_entry_row(entry, items) if replica_id.item in records else (replica_id, "gone") for replica_id, entry in viewer.outbox.entries.items()],
+        [_entry_row(entry, items) for replica_id, entry in viewer.outbox.entries.items() if replica_id.item in records],
         [sorted(_records(server, unread)) for server in world.servers.values()],
         sorted(world.begun & records.keys()),
     )
