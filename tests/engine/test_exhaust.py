@@ -1,10 +1,13 @@
 """M5 without luck: whatever can happen in a few steps does, through the real engine (`scripts/exhaust --depth N` goes further)."""
 
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any, override
 
 import pytest
 
+from custom_components.plex_watchsync.engine.executor import Executor as WriteExecutor
 from scripts.exhaust import STAGES
 from scripts.proof.explore import explore
 from scripts.proof.judge import Event, Judge, Wrong
@@ -23,6 +26,25 @@ def test_nothing_is_lost_or_invented(copies: tuple[Copy, ...], depth: int) -> No
     assert count.wrong is None, tell(copies, *count.wrong)
     assert count.states > 1500
     assert count.histories > count.states
+
+
+class _Here(Executor):
+    """A pool that is this process, so that what is broken here is broken there."""
+
+    @override
+    def map[Result](self, fn: Callable[..., Result], *iterables: Iterable[Any], **_options: object) -> Iterator[Result]:
+        return map(fn, *iterables, strict=True)
+
+
+def test_a_core_that_writes_over_a_person_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M3: whatever worlds are taken for equal and judges forget, an act that is written over is missed, in the fewest steps and by one disturbance."""
+    monkeypatch.setattr(WriteExecutor, "_is_as_planned_on", lambda *_: True)
+    wrong = explore(FILM, 3, _Here(), disturbances=1).wrong
+    assert wrong is not None
+    path, what = wrong
+    assert [step.what for step in path] == ["none watched", "lose", "watch", "seek"]
+    assert "the last act left it watched" in what
+    assert tell(FILM, path, what).endswith(f"WRONG: {what}")
 
 
 async def _end(*steps: Step) -> None:
