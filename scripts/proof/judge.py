@@ -103,7 +103,8 @@ class Judge:
     """Everything that people did, as far as it may still matter.
 
     By item the two registers, and by copy what automations have not been told of. `looked`: when a run last read a copy; `wrote`: when one was read back after
-    a write, which is not on disk yet; `blank`: copies of which that was lost; `stored`: when a copy was last read as far as that is on disk, by item.
+    a write, which is not on disk yet; `blank`: copies of which that was lost; `stored`: when a copy was last read as far as that is on disk, by item. `touched`: copies that somebody began to play, which no run has read;
+    `unsure`: copies to which, for all that is on disk, an unwatch was sent.
     """
 
     views: dict[str, Register]
@@ -113,6 +114,8 @@ class Judge:
     wrote: dict[str, int] = field(default_factory=dict)
     blank: frozenset[str] = frozenset()
     stored: dict[tuple[str, str], int] = field(default_factory=dict)
+    touched: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, copies: Iterable[str], *, played: bool) -> Judge:
@@ -204,13 +207,27 @@ class Judge:
         """What makes it another than others; their dates being the least."""
         registers = tuple(register.acts for register in self._registers())
         known = tuple(frozenset(one.items()) for one in (self.looked, self.wrote, self.stored))
-        return (registers, self.untold, known, self.blank)
+        return (registers, self.untold, known, self.blank, self.touched, self.unsure)
 
     def _acted(self, event: Event, now: int) -> None:
         name = event.where
         since = now if event.dated else max(self.looked[name], self.wrote.get(name, 0))
         certain = event.clear is Clear.YES or (event.clear is Clear.UNLESS_BLANK and name not in self.blank)
         self.act(name, since, now, played=event.played, position=event.position, certain=certain)
+        if event.played is None:
+            self.touched |= {name}
+            self._doubt(name, now)
+
+    def _unsure(self, event: Event, now: int) -> None:
+        """See that nobody remembers whether an unwatch was sent."""
+        self.unsure |= {event.where}
+        self._doubt(event.where, now)
+
+    def _doubt(self, name: str, now: int) -> None:
+        """Let a touch be taken for a view where an unwatch may have been sent: rather so than a view lost (M3)."""
+        for item in holds(name) if name in self.touched & self.unsure else ():
+            self.views[item].add(Act(name, True, 0, now, certain=False))
+            self.untold |= {(True, name, item)}
 
     def _hidden(self, event: Event, now: int) -> None:
         """See a tool go over a record, or its file replaced: what no run has read may never be known."""
@@ -229,6 +246,8 @@ class Judge:
         self.untold = frozenset(one for one in self.untold if one[1] != event.where)  # what was not told by then never will be
         self._kept(event, now)
         self.wrote.pop(event.where, None)
+        self.touched -= {event.where}
+        self.unsure -= {event.where}
 
     def _kept(self, event: Event, now: int) -> None:
         self.looked[event.where] = now
@@ -305,6 +324,7 @@ _HANDLERS: Mapping[str, Callable[[Judge, Event, int], None]] = {
     "stored": Judge._stored,  # noqa: SLF001 - the same
     "unstored": Judge._unstored,  # noqa: SLF001 - the same
     "rested": Judge._rested,  # noqa: SLF001 - the same
+    "unsure": Judge._unsure,  # noqa: SLF001 - the same
     "crashed": Judge._crashed,  # noqa: SLF001 - the same
     "told": Judge._told,  # noqa: SLF001 - the same
     "ended": Judge._ended,  # noqa: SLF001 - the same

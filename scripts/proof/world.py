@@ -12,7 +12,7 @@ from custom_components.plex_watchsync.engine.journal import Journal, Note
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
-from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, WatchState
+from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
 from tests.engine.fakes import LIBRARY, START, Clock, MemoryDocuments
@@ -198,6 +198,10 @@ class World:
         await self.viewer.load()
         self.log.store(self._stored())
         self.log.add("crashed")
+        for name, copy in self.copies.items():  # an unwatch may have been sent, for all that anybody knows (M3)
+            entry = self.viewer.outbox.entries.get(ReplicaId(copy.server, copy.item_id))
+            if entry and not all(sent.played for sent in entry.sent):
+                self.log.add("unsure", name)
 
     def _meet(self, step: Step) -> None:
         """See which conditions came to bear."""

@@ -89,6 +89,21 @@ def test_the_judge_hears_of_an_act_that_nobody_did() -> None:
         judge.follow((told,))
 
 
+async def test_the_judge_lets_a_touch_be_taken_for_a_view_where_an_unwatch_may_have_been_sent() -> None:
+    """M3: killed while Plex was away and owed an unwatch, Home Assistant rather takes what somebody began there for a view than to lose one."""
+    world, judge = await World.of(FILM, played=True), Judge.of(("plex:film", "jellyfin:film", "emby:film"), played=True)
+    for step in (Step("outage", "plex"), Step("seek", "plex:film"), Step("drop", "jellyfin:film")):
+        await world.do(step)
+        if step.what != "drop":
+            await world.rest()
+    await world.crash()
+    await world.check()
+    events = world.log.take()
+    judge.copy().follow(events)
+    with pytest.raises(Wrong, match="nobody did that there"):
+        judge.follow(event for event in events if event.what != "unsure")
+
+
 def test_a_story_is_told() -> None:
     """A wrong end is readable."""
     told = tell(FILM, (Step("none watched"), Step("watch", "plex:film"), Step("restart"), Step("outage", "emby")), "an example")
