@@ -7,6 +7,7 @@ titles that nobody touched are as they were, and nothing is written any more. A 
 
 import argparse
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -48,7 +49,7 @@ class People:
     media: Media
     dice: Random
     wanted: Wanted = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
+    touched: dict[str, str] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
 
     async def begin(self) -> None:
@@ -65,7 +66,6 @@ class People:
         free = sorted(rows.keys() - self.touched)
         if free:
             key = self.dice.choice(free)
-            self.touched.add(key)
             await self._do(server, key, rows[key])
 
     async def _do(self, server: Server, key: str, row: Row) -> None:
@@ -75,6 +75,7 @@ class People:
         choices += ["open by mistake"] if played and not position else []
         choice = self.dice.choice(choices)
         self.done[choice] += 1
+        self.touched[key] = f"{choice} on {server.kind}"
         match choice:
             case "mark watched":
                 await server.act(key, "mark_watched")
@@ -99,7 +100,7 @@ class People:
         """Name the titles that a server shows otherwise than the last act left them."""
         return [
             f"{key} on {kind} is {'watched' if row['played'] else 'unwatched'} at {row['position']} s and should be "
-            f"{'watched' if self.wanted[key][0] else 'unwatched'} at {self.wanted[key][1]} s"
+            f"{'watched' if self.wanted[key][0] else 'unwatched'} at {self.wanted[key][1]} s ({self.touched.get(key, 'nobody touched it')})"
             for kind, rows in states.items()
             for key, row in rows.items()
             if row["played"] != self.wanted[key][0] or abs(row["position"] - self.wanted[key][1]) > NEAR
@@ -225,7 +226,8 @@ class Chaos:
             if not wrong and await _is_complete(home):
                 break
             if time.monotonic() > until:
-                raise Wrong("\n".join(wrong) or "a server was not set up again")
+                said = [await _said(home, line.partition(" on ")[0]) for line in wrong[:3]]
+                raise Wrong("\n".join([*wrong, *said]) or "a server was not set up again")
             await asyncio.sleep(0.5)
         self.judged += 1
         self.people.touched.clear()
@@ -257,6 +259,11 @@ class Chaos:
         await self._home_rest(home)
         self.damaged += 1
         say("a corrupted shard stopped Home Assistant's sync; put back, all agree")
+
+
+async def _said(home: Home, title: str) -> str:
+    """Return what Home Assistant has to say of a title."""
+    return json.dumps(await home.act("get_journal", text=title, limit=20), indent=1)
 
 
 async def _is_complete(home: Home) -> bool:
