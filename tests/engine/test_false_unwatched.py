@@ -7,8 +7,8 @@ import pytest
 
 from custom_components.plex_watchsync.engine import cycle
 from custom_components.plex_watchsync.engine.report import ChangeKind
-from custom_components.plex_watchsync.engine.run import Account
-from custom_components.plex_watchsync.ports import ServerError, ServerKind, ServerUnavailable
+from custom_components.plex_watchsync.engine.run import Account, Run
+from custom_components.plex_watchsync.ports import Hint, ServerError, ServerKind, ServerUnavailable
 from custom_components.plex_watchsync.sync.model import WatchState
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, InitialSync
 
@@ -148,3 +148,22 @@ async def test_what_cannot_be_looked_at_is_not_gone(watched: House, error: Serve
         await watched.hint("jellyfin", film)
     server.error = None
     assert watched.viewer.items("jellyfin") == len(FILMS)
+
+
+async def test_a_late_word_of_an_unwatch_is_not_about_what_was_watched_since(house: House) -> None:
+    """R5: doubled and late, it meets a title that somebody opened again on Jellyfin, which takes the flag away; `scripts/exhaust` found it in five steps."""
+    jellyfin = house.servers["jellyfin"]
+    jellyfin.watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    jellyfin.unwatch("tt1")
+    said = Hint("jellyfin", "tt1", house.clock(), unplayed=True)
+    await house.viewer.run(Run(hints=(said,)))
+    house.clock.pass_by(hours=1)
+    jellyfin.watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    house.clock.pass_by(hours=1)
+    house.changes.clear()
+    jellyfin.records["tt1"] = replace(jellyfin.records["tt1"], played=False, position=600, play_count=3, last_played=house.clock())
+    await house.viewer.run(Run(hints=(said,)))
+    assert house.played("tt1")["plex"]
+    assert not [change for change in house.changes if change.kind is ChangeKind.UNWATCHED]

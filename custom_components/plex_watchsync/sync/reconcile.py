@@ -125,7 +125,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("R1 as acknowledged", unchanged=True)
     if any(_is_written(shown, wanted, replica, account, policy) for wanted in seen.written):  # nobody's act, whatever was agreed since (M3)
         return Finding("M3 shows what was written")
-    if seen.unplayed_at is not None and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
+    said = seen.unplayed_at is not None and seen.unplayed_at + DATE_TOLERANCE >= (replica.at or NEVER)  # else it is old news, of what was read since
+    if said and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
     if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # a crash after the write, or the same act again (M3)
         return Finding("M3 shows what was to be written")
