@@ -207,7 +207,7 @@ class Chaos:
 
     async def _storm(self, home: Home) -> None:
         """Act fast, and kill it in the middle."""
-        acts, fatal = self.dice.randint(8, 16), self.dice.randint(2, 8)
+        acts, fatal = self.dice.randint(8, 16), self.dice.randint(2, 7)
         for number in range(acts):
             await self.people.act()
             await asyncio.sleep(self.dice.uniform(0, 0.15))

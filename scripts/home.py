@@ -92,6 +92,8 @@ class Home:
 
     async def start(self) -> None:
         """Start the process and wait until it has set everything up; raises `HomeError`."""
+        if self._process is not None and self._process.returncode is None:  # it would answer in place of the new one, which would end
+            raise HomeError("Home Assistant runs already")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # else every start takes twice as long
         environment |= {"PYTHONPATH": str(ROOT / "scripts" / "voiceless"), **self.environment}
         with self.log.open("ab") as log:
