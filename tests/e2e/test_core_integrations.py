@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,10 +29,7 @@ media_player:
     host: 127.0.0.1
     port: {port}
 """
-pytestmark = [
-    pytest.mark.usefixtures("socket_enabled"),
-    pytest.mark.skipif(not all(map(find_spec, ("plexauth", "plexwebsocket", "pyemby"))), reason="scripts/bootstrap demo brings what these integrations need"),
-]
+pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
 class House:
