@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ from custom_components.plex_watchsync.ports import AuthFailed, ServerKind, Serve
 from custom_components.plex_watchsync.servers import Connection, log_in, open_server, probe
 from custom_components.plex_watchsync.servers.mediabrowser import JellyfinServer
 from custom_components.plex_watchsync.sync.model import MediaKind, WatchState
+from tests.recordings import PAYLOADS, needs_recordings
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "payloads"
 pytestmark = [
     pytest.mark.usefixtures("socket_enabled"),
-    pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository"),
+    needs_recordings,
 ]
 
 
@@ -27,7 +26,7 @@ class Replay:
 
     def __init__(self, version: str) -> None:
         """Load the steps of a version."""
-        self.folder = RECORDED / f"jellyfin-{version}-recorded" / "basic"
+        self.folder = PAYLOADS / f"jellyfin-{version}-recorded" / "basic"
         self.headers: list[dict[str, str]] = []
         self.bodies: list[Any] = []
         self.movies = {row["Id"] for row in self.step("list-all")["Items"] if row["Type"] == "Movie"}

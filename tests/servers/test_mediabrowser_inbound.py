@@ -10,10 +10,9 @@ import pytest
 
 from custom_components.plex_watchsync.ports import InboundError, InboundEvent, InboundRequest, Playback, ServerKind
 from custom_components.plex_watchsync.servers.mediabrowser.inbound import parse_emby, parse_jellyfin
+from tests.recordings import PAYLOADS, needs_recordings
 
 FIXTURES = Path(__file__).parent / "fixtures"
-RECORDED = Path(__file__).parents[2].parent / "shared" / "payloads"
-recorded = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository")
 AT = datetime(2026, 11, 3, 19, 4, 5, tzinfo=UTC)
 
 
@@ -219,10 +218,10 @@ def test_emby_broken_bodies(content_type: str, body: bytes) -> None:
         parse_emby(InboundRequest(content_type, body))
 
 
-@recorded
+@needs_recordings
 def test_recorded_jellyfin_webhooks() -> None:
     """Of all the messages of a recorded session only the marks that were taken away by hand are unwatches (R5)."""
-    lines = (RECORDED / "jellyfin-10.11.11-recorded" / "basic" / "webhooks.jsonl").read_text().splitlines()
+    lines = (PAYLOADS / "jellyfin-10.11.11-recorded" / "basic" / "webhooks.jsonl").read_text().splitlines()
     bodies = [json.loads(line)["raw"] for line in lines]
     events = [parse_jellyfin(InboundRequest("text/plain; charset=utf-8", body.encode())) for body in bodies]
     toggled = [json.loads(body) for body in bodies if '"TogglePlayed"' in body]
@@ -230,20 +229,20 @@ def test_recorded_jellyfin_webhooks() -> None:
     assert all(event.user_id and event.item_id and event.server_id for event in events if event.event.startswith(("Playback", "UserData")))
 
 
-@recorded
+@needs_recordings
 def test_recorded_jellyfin_templates() -> None:
     """Templates with names of their own are understood as far as they tell."""
-    lines = [json.loads(line) for line in (RECORDED / "jellyfin-10.11.11-recorded" / "plugin" / "webhooks.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (PAYLOADS / "jellyfin-10.11.11-recorded" / "plugin" / "webhooks.jsonl").read_text().splitlines()]
     events = [parse_jellyfin(InboundRequest("text/plain", line["raw"].encode())) for line in lines if line["path"] == "/template"]
     assert {event.user_name for event in events} == {"anna", "bob"}
     assert all(event.item_id and "-" not in event.item_id for event in events)
 
 
-@recorded
+@needs_recordings
 @pytest.mark.parametrize("name", ["jxxghp__MoviePilot/emby_webhook_00_L716_playback.stop.json", "leepeuker__movary/emby-scrobble_00_L6_playback.stop.json"])
 def test_recorded_emby_stops(name: str) -> None:
     """Stops of 4.7, as multipart."""
-    data = (RECORDED / name).read_bytes()
+    data = (PAYLOADS / name).read_bytes()
     body = b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\n' + data + b"\r\n--b--\r\n"
     event = parse_emby(InboundRequest("multipart/form-data; boundary=b", body))
     assert (event.event, event.playback, event.may_have_changed, event.unplayed) == ("playback.stop", Playback.STOPPED, True, False)

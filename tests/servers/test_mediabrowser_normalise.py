@@ -22,9 +22,9 @@ from custom_components.plex_watchsync.servers.mediabrowser.normalise import (
 )
 from custom_components.plex_watchsync.sync.identity import episode_keys, movie_keys
 from custom_components.plex_watchsync.sync.model import MediaKind, WatchState
+from tests.recordings import PAYLOADS, needs_recordings
 
 FIXTURES = Path(__file__).parent / "fixtures"
-RECORDED = Path(__file__).parents[2].parent / "shared" / "payloads"
 NOW = datetime(2026, 11, 3, 20, 0, tzinfo=UTC)
 TIMES = Times(NOW)
 SHOWS = {"50000000000000000000000000000001": frozenset({"tvdb:600000"})}
@@ -197,12 +197,12 @@ def test_too_old(info: Any) -> None:
     assert raised.value.version == info["Version"]
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository")
+@needs_recordings
 @pytest.mark.parametrize("version", ["10.10.7", "10.11.11", "12.0-rc5"])
 def test_recorded_listings(version: str) -> None:
     """Every row that a real server listed can be read, the double episode as two parts."""
-    [listing] = (RECORDED / f"jellyfin-{version}-recorded" / "basic").glob("*-list-all.json")
-    [shows] = (RECORDED / f"jellyfin-{version}-recorded" / "basic").glob("*-series.json")
+    [listing] = (PAYLOADS / f"jellyfin-{version}-recorded" / "basic").glob("*-list-all.json")
+    [shows] = (PAYLOADS / f"jellyfin-{version}-recorded" / "basic").glob("*-series.json")
     series = {row["Id"]: external_ids(row) for row in json.loads(shows.read_text())["body"]["Items"]}
     body = json.loads(listing.read_text())["body"]
     seen = [observation(row, "all", series, TIMES) for row in body["Items"] if is_watchable(row)]
@@ -212,11 +212,11 @@ def test_recorded_listings(version: str) -> None:
     assert {one.runtime for one in seen} <= {1320, 5400, 200}
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository")
+@needs_recordings
 @pytest.mark.parametrize("version", ["10.10.7", "10.11.11", "12.0-rc5"])
 def test_recorded_records(version: str) -> None:
     """Whatever people and tools did to a record, negative positions and dates in 2031 included, it reads as one that can be (W8)."""
-    files = (RECORDED / f"jellyfin-{version}-recorded").glob("*/*.json")
+    files = (PAYLOADS / f"jellyfin-{version}-recorded").glob("*/*.json")
     states = [watch_state(data, TIMES) for file in files for data in records(json.loads(file.read_text()).get("body"))]
     assert any(state.played and state.position for state in states)
     assert all(state.position >= 0 for state in states)

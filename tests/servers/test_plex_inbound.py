@@ -9,9 +9,9 @@ import pytest
 
 from custom_components.plex_watchsync.ports import InboundError, InboundEvent, InboundRequest, Playback
 from custom_components.plex_watchsync.servers.plex.inbound import parse_plex
+from tests.recordings import PAYLOADS, needs_recordings
 
 FIXTURE: dict[str, Any] = json.loads((Path(__file__).parent / "fixtures" / "plex_webhook.json").read_text())
-RECORDED = Path(__file__).parents[3] / "shared" / "payloads"
 BOUNDARY = "------------------------a1b2"
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_webhook(body: bytes) -> None:
         parse_plex(InboundRequest("application/json", body))
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings of real servers are not part of the project")
+@needs_recordings
 @pytest.mark.parametrize(
     ("path", "item", "user", "library", "changed"),
     [
@@ -133,5 +133,5 @@ def test_what_is_no_webhook(body: bytes) -> None:
 )
 def test_recorded(path: str, item: str | None, user: str | None, library: str | None, *, changed: bool) -> None:
     """Webhooks of real servers, the ones with an item, a user and a library as well as those without."""
-    event = parse_plex(form(json.loads((RECORDED / path).read_text())))
+    event = parse_plex(form(json.loads((PAYLOADS / path).read_text())))
     assert (event.item_id, event.user_id, event.library, event.may_have_changed) == (item, user, library, changed)

@@ -10,11 +10,10 @@ import pytest
 from custom_components.plex_watchsync.ports import ServerKind, ServerTooOld, UnexpectedAnswer
 from custom_components.plex_watchsync.servers.plex.normalise import OWNER, Times, external_ids, libraries, observation, owner, server_identity, understood
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, WatchState
+from tests.recordings import PAYLOADS, needs_recordings
 
 FIXTURES = Path(__file__).parent / "fixtures"
-RECORDED = Path(__file__).parents[3] / "shared" / "payloads"
 TIMES = Times()
-recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings of real servers are not part of the project")
 
 
 def container(path: Path) -> Any:
@@ -92,10 +91,10 @@ def test_values_never_enter_the_message() -> None:
     assert "secret" not in str(raised.value)
 
 
-@recorded
+@needs_recordings
 def test_recorded_films() -> None:
     """Server-apis 0.2, §3.1: of 341 recorded films 48 rows show views, 13 show a date without one."""
-    rows = container(RECORDED / "LukeHagar__plex-api-spec" / "section_all_type1_includeGuids_341_movies.json")["Metadata"]
+    rows = container(PAYLOADS / "LukeHagar__plex-api-spec" / "section_all_type1_includeGuids_341_movies.json")["Metadata"]
     films = [observation(row, "1", {}, TIMES) for row in rows]
     dated = [film for film in films if film.state.last_played]
     assert len(films) == 341
@@ -106,10 +105,10 @@ def test_recorded_films() -> None:
     assert sum(bool(film.parts[0].keys) for film in films) > 330
 
 
-@recorded
+@needs_recordings
 def test_recorded_episodes_have_no_ids_of_their_show() -> None:
     """Server-apis §3.1: an episode's Guid list is its own, so that shows are listed first."""
-    rows = container(RECORDED / "LukeHagar__plex-api-spec" / "section_all_type4_includeGuids_10_of_3438.json")["Metadata"]
+    rows = container(PAYLOADS / "LukeHagar__plex-api-spec" / "section_all_type4_includeGuids_10_of_3438.json")["Metadata"]
     episodes = [observation(row, "2", {}, TIMES) for row in rows]
     keys = {key for one in episodes for key in one.parts[0].keys}
     assert {key.split("/")[0] for key in keys} == {"episode"}
@@ -117,27 +116,27 @@ def test_recorded_episodes_have_no_ids_of_their_show() -> None:
     assert all(any(key.startswith("show/tvdb/7/") for key in one.parts[0].keys) for one in named)
 
 
-@recorded
+@needs_recordings
 def test_recorded_shows_of_legacy_agents() -> None:
     """I1: thetvdb and hama name a show, `none` names nothing."""
-    rows = container(RECORDED / "LukeHagar__plex-api-spec" / "section_all_type2_legacy_agents_26_shows.json")["Metadata"]
+    rows = container(PAYLOADS / "LukeHagar__plex-api-spec" / "section_all_type2_legacy_agents_26_shows.json")["Metadata"]
     ids = [external_ids(row) for row in rows]
     assert sum(not one for one in ids) == 1
     assert {"anidb:2127"} in ids
     assert {"tvdb:347734"} in ids
 
 
-@recorded
+@needs_recordings
 def test_a_recorded_film_from_half_way_to_unwatched() -> None:
     """Server-apis §4.1: stopped, stopped later, scrobbled, unscrobbled, as one server answered."""
-    folder = RECORDED / "andrey-yantsen__plex-api.rs" / "timeline"
+    folder = PAYLOADS / "andrey-yantsen__plex-api.rs" / "timeline"
     states = [observation(container(folder / f"metadata_182_{step}.json")["Metadata"][0], "1", {}, TIMES).state for step in "1234"]
     assert [(state.played, state.position, state.play_count) for state in states] == [(False, 70, 0), (False, 75, 0), (True, 0, 1), (False, 0, 0)]
     assert states[3] == WatchState()
 
 
-@recorded
+@needs_recordings
 def test_an_unmatched_film_has_no_ids() -> None:
     """I1: `local://` is none."""
-    (row,) = container(RECORDED / "LukeHagar__plex-api-spec" / "metadata_movie_unmatched.json")["Metadata"]
+    (row,) = container(PAYLOADS / "LukeHagar__plex-api-spec" / "metadata_movie_unmatched.json")["Metadata"]
     assert observation(row, "1", {}, TIMES).parts[0].keys == frozenset()

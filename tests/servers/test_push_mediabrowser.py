@@ -3,7 +3,6 @@
 import asyncio
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, override
 
 import pytest
@@ -15,11 +14,11 @@ from custom_components.plex_watchsync.servers.mediabrowser.frames import Ear
 from simulators.base import Act, Simulator
 from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
+from tests.recordings import PAYLOADS, needs_recordings
 
 from .place import FILM, SECRET, TITLES, clock
 from .push_contract import EPISODE, OTHER, PushContract, PushPlace
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "payloads"
 PEOPLE = {"anna": SECRET, "ben": "ben-secret"}
 
 
@@ -174,12 +173,12 @@ class TestJellyfin12(TestJellyfin1011):
     version = "12.0.0"
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the recordings are not beside this repository")
+@needs_recordings
 @pytest.mark.parametrize("version", ["10.10.7", "10.11.11", "12.0-rc5"])
 @pytest.mark.parametrize("part", ["basic", "edges"])
 def test_what_real_sockets_said_is_understood(version: str, part: str) -> None:
     """Every recorded frame: of each user's own nothing is missed, of others' and of folders nothing is taken (pitfalls 39, 45)."""
-    lines = [json.loads(line) for line in (SHARED / f"jellyfin-{version}-recorded" / part / "frames.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (PAYLOADS / f"jellyfin-{version}-recorded" / part / "frames.jsonl").read_text().splitlines()]
     told = [line["frame"] for line in lines if "frame" in line]
     users = {frame["Data"]["UserId"] for frame in told if frame["MessageType"] == "UserDataChanged"}
     assert users
@@ -194,10 +193,10 @@ def test_what_real_sockets_said_is_understood(version: str, part: str) -> None:
                 assert not events
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the recordings are not beside this repository")
+@needs_recordings
 def test_a_real_player_s_acts_are_told_once_each() -> None:
     """Of all recorded frames of an administrator's socket: bob opened, stopped half-way, finished and watched again."""
-    lines = [json.loads(line) for line in (SHARED / "jellyfin-10.11.11-recorded" / "basic" / "frames.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (PAYLOADS / "jellyfin-10.11.11-recorded" / "basic" / "frames.jsonl").read_text().splitlines()]
     sessions = [line["frame"]["Data"] for line in lines if line.get("frame", {}).get("MessageType") == "Sessions"]
     bob = next(one["UserId"] for some in sessions for one in some if one.get("UserName") == "bob")
     ear = Ear(ServerKind.JELLYFIN, bob, "ours")
@@ -205,10 +204,10 @@ def test_a_real_player_s_acts_are_told_once_each() -> None:
     assert heard == [Playback.STARTED, Playback.STOPPED] * 5
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the recordings are not beside this repository")
+@needs_recordings
 def test_what_a_real_emby_said_is_understood() -> None:
     """Recorded on 4.9.5, and of the shape that another client checked."""
-    recorded = json.loads((SHARED / "moooyo__goby" / "websocket-frames.json").read_text())["frames"]
+    recorded = json.loads((PAYLOADS / "moooyo__goby" / "websocket-frames.json").read_text())["frames"]
     ear = Ear(ServerKind.EMBY, "5760844f98b54d16b1c13073e5c9d73f", "ours")
     heard = [one.item_id for frame in recorded for one in ear.hear(frame["MessageType"], frame["Data"]) if not isinstance(one, Gap)]
     assert heard[:5] == ["28", "37", "38", "39", "40"]

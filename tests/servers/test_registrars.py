@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast, override
 
 import pytest
@@ -29,11 +28,11 @@ from simulators.emby import EmbySimulator
 from simulators.jellyfin import JellyfinSimulator
 from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
+from tests.recordings import PAYLOADS, needs_recordings
 
 TITLES = generate(3, films=2, shows=1, episodes_per_show=2)
 PEOPLE = {"anna": "anna-secret", "ben": "ben-secret"}
 MARK = "0123456789abcdef" * 4
-RECORDED = Path(__file__).parents[3] / "shared" / "payloads"
 
 
 def _now() -> datetime:
@@ -347,10 +346,10 @@ class TestJellyfin12(TestJellyfin):
     version = "12.0.0"
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded payloads are not beside this repository")
+@needs_recordings
 def test_a_same_write_was_seen_to_be_told() -> None:
     """What `provoke` relies on: a real server tells of a record that was written as it was."""
-    lines = (RECORDED / "jellyfin-10.11.11-recorded" / "basic" / "webhooks.jsonl").read_text().splitlines()
+    lines = (PAYLOADS / "jellyfin-10.11.11-recorded" / "basic" / "webhooks.jsonl").read_text().splitlines()
     bodies = [json.loads(one["raw"]) for one in map(json.loads, lines) if one["after"].endswith("userdata-same-again")]
     assert [(body["NotificationType"], body["SaveReason"]) for body in bodies] == [("UserDataSaved", "UpdateUserData")]
 

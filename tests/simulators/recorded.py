@@ -8,10 +8,10 @@ from typing import Any
 
 from simulators.catalogue import Show, Title
 from simulators.jellyfin import JellyfinSimulator
+from tests.recordings import PAYLOADS, SHARED
 
 type Json = Any
 
-SHARED = Path(__file__).parents[2].parent / "shared"
 JUDGE = SHARED / "tools" / "jellyfin_replay.py"
 VERSIONS = ("10.10.7", "10.11.11", "12.0-rc5")
 TICKS = 10_000_000
@@ -19,7 +19,7 @@ TICKS = 10_000_000
 
 def recording(version: str) -> Path:
     """Return where the recording of a version is."""
-    return SHARED / "payloads" / f"jellyfin-{version}-recorded"
+    return PAYLOADS / f"jellyfin-{version}-recorded"
 
 
 def steps(folder: Path) -> Iterator[tuple[str, Json]]:

@@ -1,7 +1,6 @@
 """The simulated Emby against recorded answers and webhooks of real ones, where they are at hand."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +10,11 @@ from simulators.emby import EmbySimulator
 from simulators.emby.library import Item, Kind
 from simulators.emby.playback import Happening
 from simulators.emby.webhook import payload
+from tests.recordings import PAYLOADS, needs_recordings
 
 type Json = Any
 
-PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
-pytestmark = pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the recorded payloads are not here")
+pytestmark = needs_recordings
 
 TITLES = generate(7, films=2, shows=1)
 

@@ -13,13 +13,14 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 
 from simulators.base import serving
 from simulators.jellyfin import JellyfinSimulator
+from tests.recordings import needs_recordings
 
 from .recorded import JUDGE, VERSIONS, lines, recording, simulator, steps
 from .test_jellyfin_plugin import hooked
 
 type Json = Any
 
-pytestmark = [pytest.mark.skipif(not JUDGE.exists(), reason="the recordings are not beside this repository"), pytest.mark.usefixtures("socket_enabled")]
+pytestmark = [needs_recordings, pytest.mark.usefixtures("socket_enabled")]
 
 BASIC = {"bob": ("refresh", "bob", "bobdev"), "anna-sessions": ("refresh", "anna", "recorder")}
 EDGES = {

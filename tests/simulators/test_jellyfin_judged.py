@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from simulators.base import serving
+from tests.recordings import needs_recordings
 
 from .recorded import JUDGE, VERSIONS, recording, simulator
 
-pytestmark = pytest.mark.skipif(not JUDGE.exists(), reason="the recordings are not beside this repository")
+pytestmark = needs_recordings
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -16,6 +16,7 @@ from simulators.base import Act, serving
 from simulators.catalogue import generate
 from simulators.jellyfin import JellyfinSimulator
 from simulators.jellyfin.webhook import PLUGIN_ID, body_of
+from tests.recordings import needs_recordings
 
 from .recorded import lines, recording, simulator, steps
 
@@ -87,7 +88,7 @@ def comparable(path: str, content_type: str, key: str | None, text: str) -> str:
     return json.dumps([path, content_type, key, gist(text)], sort_keys=True)
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not beside this repository")
+@needs_recordings
 async def test_the_recorded_set_up() -> None:
     """Status and body of every step, then every message: its path, type, secret header and content."""
     server = simulator("10.11.11")

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,14 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerH
 from simulators.base import Act, Faults, serving
 from simulators.catalogue import generate
 from simulators.jellyfin import JellyfinSimulator
+from tests.recordings import PAYLOADS, needs_recordings
 
 type Json = Any
 
 NOW = datetime(2026, 11, 3, 19, 4, 5, 123456, tzinfo=UTC)
 TITLES = generate(7, films=2, shows=1)
 FILM, OTHER, EPISODE = TITLES[0], TITLES[1], TITLES[2]
-RECORDED = Path(__file__).parents[2].parent / "shared" / "payloads" / "jellyfin-10.11.11-recorded"
+RECORDED = PAYLOADS / "jellyfin-10.11.11-recorded"
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
@@ -235,7 +235,7 @@ async def test_a_socket_ends(end: str) -> None:
     assert end != "restart" or message.data == 1000
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recordings are not beside this repository")
+@needs_recordings
 async def test_frames_are_of_the_recorded_shape() -> None:
     """Key by key, for a mark, a mark taken back and a stop half-way."""
     lines = [json.loads(line) for line in (RECORDED / "basic" / "frames.jsonl").read_text().splitlines()]

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,14 @@ from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgTy
 from simulators.base import Act, Faults, serving
 from simulators.catalogue import generate
 from simulators.plex import PlexSimulator
+from tests.recordings import PAYLOADS, needs_recordings
 
 type Json = Any
 
 TITLES = generate(7, films=2, shows=1)
 FILM, OTHER = TITLES[0], TITLES[1]
 SOCKET, STREAM = "/:/websockets/notifications", "/:/eventsource/notifications"
-RECORDED = Path(__file__).parents[2].parent / "shared" / "payloads" / "Taxel__PlexTraktSync" / "tests" / "mock_data" / "events-played.json"
+RECORDED = PAYLOADS / "Taxel__PlexTraktSync" / "tests" / "mock_data" / "events-played.json"
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
@@ -69,7 +69,7 @@ async def test_a_mark_by_hand_refreshes_the_item(place: tuple[PlexSimulator, str
     assert {one["uuid"] for one in messages} == {messages[0]["Activity"]["uuid"]}
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recordings are not beside this repository")
+@needs_recordings
 async def test_an_activity_is_of_the_recorded_shape(place: tuple[PlexSimulator, str, ClientSession]) -> None:
     simulator, url, session = place
     real = [one["ActivityNotification"][0] for one in json.loads(RECORDED.read_text())]

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,8 +14,8 @@ from simulators.base import serving
 from simulators.catalogue import generate
 from simulators.plex import PlexSimulator
 from simulators.plex_tv import PlexTvSimulator
+from tests.recordings import PAYLOADS, needs_recordings
 
-RECORDED = Path(__file__).parents[3] / "shared" / "payloads"
 TITLES = generate(3, films=2, shows=1, episodes_per_show=2)
 CLIENT = {"X-Plex-Client-Identifier": "a-client", "X-Plex-Product": "tests", "Accept": "application/json"}
 OWNER = {**CLIENT, "X-Plex-Token": "anna-token"}
@@ -169,7 +168,7 @@ async def test_switches(place: Place) -> None:
     assert "accessToken" not in await place.ask("GET", f"/api/servers/{place.server.machine_identifier}/shared_servers")
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
+@needs_recordings
 @pytest.mark.parametrize(
     ("method", "path", "recorded", "status"),
     [
@@ -181,7 +180,7 @@ async def test_switches(place: Place) -> None:
 )
 async def test_shapes_are_the_recorded_ones(place: Place, method: str, path: str, recorded: str, status: int) -> None:
     """Every key that is answered stands in the recording too, with a value of the same type."""
-    real = json.loads((RECORDED / recorded).read_text())
+    real = json.loads((PAYLOADS / recorded).read_text())
     answer = await place.ask(method, path, status)
     _same(answer[-1] if isinstance(answer, list) else answer, real[0] if isinstance(real, list) else real)
 
