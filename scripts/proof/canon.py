@@ -10,6 +10,7 @@ from custom_components.plex_watchsync.engine.outbox import Entry
 from custom_components.plex_watchsync.ports import ServerKind
 from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.item import Item, Replica
+from custom_components.plex_watchsync.sync.merge import NEVER
 from custom_components.plex_watchsync.sync.model import ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
 
@@ -21,13 +22,21 @@ type Plain = Any
 _NUMBERED = re.compile(r"([a-z0-9+-]+)#([0-9]+)")
 
 
-def digests(world: World) -> tuple[bytes, bytes]:
-    """Return the same bytes for worlds that end alike when nothing happens any more, and for worlds in which the same can happen.
+def end_of(world: World) -> bytes:
+    """Return the same bytes for worlds that end alike when nothing happens any more.
 
-    When all is well, conditions are over, and nobody says anything twice. What is on disk is what Home Assistant knows, so that it adds nothing.
+    When all is well, conditions are over, and nobody says anything twice.
     """
-    core = _core(world)
-    return _hash(core), _hash((core, _around(world)))
+    return _hash(_core(world, kills=False))
+
+
+def names(world: World, steps_left: int) -> tuple[bytes, ...]:
+    """Return the same bytes for worlds in which the same can happen: in any number of steps, and, if it is the last step that is left, in one.
+
+    What is on disk is what Home Assistant knows, but for looks; and that is forgotten in a kill, which is a second step.
+    """
+    around, some = _around(world), (True, False) if steps_left == 1 else (True,)
+    return tuple(_hash((_core(world, kills=kills), around)) for kills in some)
 
 
 def _hash(plain: Plain) -> bytes:
@@ -44,8 +53,8 @@ def _around(world: World) -> Plain:
     )
 
 
-def _core(world: World) -> Plain:
-    """Lay out what Home Assistant knows and what servers show as tuples with dates in them."""
+def _core(world: World, *, kills: bool) -> Plain:
+    """Lay out what Home Assistant knows and what servers show as tuples with dates in them; `kills`: it may still be killed."""
     viewer = world.viewer
     items = sorted(viewer.baseline, key=lambda item: item.item_id)
     records = {item: state for server in world.servers.values() for item, state in server.records.items()}
@@ -55,7 +64,7 @@ def _core(world: World) -> Plain:
             known.setdefault(replica_id.item, set()).add(replica.reading)
     unread = {item for item, state in records.items() if known.get(item) != {state}}
     return (
-        [_item_row(item, records.keys(), unread, viewer.baseline) for item in items],
+        [_item_row(item, records.keys(), unread, viewer.baseline, kills=kills) for item in items],
         [_entry_row(entry, items) for replica_id, entry in viewer.outbox.entries.items() if replica_id.item in records],
         [sorted(_records(server, unread)) for server in world.servers.values()],
         sorted(world.begun & records.keys()),
@@ -68,10 +77,12 @@ def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:
         yield item, _state(server.kind, state) if item in unread else "as read"
 
 
-def _item_row(item: Item, present: Collection[str], unread: Collection[str], baseline: Baseline) -> Plain:
+def _item_row(item: Item, present: Collection[str], unread: Collection[str], baseline: Baseline, *, kills: bool) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        _replica_row(known, replica, item, unread, baseline) if known.item in present else (known, "gone", replica.missing)
+        _replica_row(known, replica, item, unread, _looks(known, replica, item, baseline, kills=kills))
+        if known.item in present
+        else (known, "gone", replica.missing)
         for known, replica in sorted(item.replicas.items())
     ]
     return (
@@ -83,16 +94,17 @@ def _item_row(item: Item, present: Collection[str], unread: Collection[str], bas
     )
 
 
-def _replica_row(replica_id: ReplicaId, replica: Replica, item: Item, unread: Collection[str], baseline: Baseline) -> Plain:
+def _replica_row(replica_id: ReplicaId, replica: Replica, item: Item, unread: Collection[str], looks: Plain) -> Plain:
     """Lay out a replica; of one whose file is gone, which nobody will read or write again, it is enough that it is not forgotten yet."""
-    reading, looks = _reading(replica_id, replica, unread), _looks(replica_id, replica, baseline)
-    return (replica_id, replica.several, reading, *looks, _standing(replica.revision, item.revision), replica.missing)
+    return (replica_id, replica.several, _reading(replica_id, replica, unread), *looks, _standing(replica.revision, item.revision), replica.missing)
 
 
-def _looks(replica_id: ReplicaId, replica: Replica, baseline: Baseline) -> Plain:
-    """Lay out the last look, and the last that is on disk; an earlier one is never asked for."""
-    looked = baseline.looked_at(replica_id)
-    return (replica.at, looked if replica.at is None or looked > replica.at else None)
+def _looks(replica_id: ReplicaId, replica: Replica, item: Item, baseline: Baseline, *, kills: bool) -> Plain:
+    """Lay out the last look, and the last that is on disk, of which without a kill only matters whether it came before the last change."""
+    looked, at = baseline.looked_at(replica_id), replica.at or NEVER
+    if kills:
+        return (replica.at, looked if looked > at else None)
+    return (max(looked, at), at < item.changed_at)
 
 
 def _reading(replica_id: ReplicaId, replica: Replica, unread: Collection[str]) -> Plain:

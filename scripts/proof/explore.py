@@ -13,8 +13,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import batched, count
 
-from .canon import digests
-from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Which, ended, expand, sort_of
+from .canon import names
+from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Waiting, Which, ended, expand, sort_of
 from .judge import Judge, Wrong
 from .world import Copy, Step, World
 
@@ -43,14 +43,14 @@ class Count:
 
 @dataclass(slots=True)
 class Worlds:
-    """All worlds by number: how each ends, and where it leads; what has not gone its steps yet waits frozen.
+    """All worlds by number: how each ends, and where it leads; what has not gone its steps yet is waiting.
 
     Moves are the numbers of a path, a world and events, three by three; what is wrong whoever judges it is a number below `NOBODY` instead of a world or an end.
     """
 
     numbers: dict[bytes, int] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
-    frozen: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
     calm: dict[int, array[int]] = field(default_factory=dict)
     disturbed: dict[int, array[int]] = field(default_factory=dict)
     paths: dict[Path, int] = field(default_factory=dict)
@@ -59,11 +59,11 @@ class Worlds:
 
     def add(self, known: bytes, node: Node) -> int:
         """Give a world a number."""
-        number = self.numbers.setdefault(known, len(self.numbers))
+        number = self.numbers.setdefault(known, self.numbers.get(node.also, len(self.ends)))
         if number == len(self.ends):
             self.ends.append(self._end(node.end))
-        if node.frozen and number not in self.disturbed:
-            self.frozen[number] = (known, node.frozen)
+        if node.waiting and number not in self.disturbed:
+            self.waiting[number] = node.waiting
         return number
 
     def take(self, found: Found, which: Which) -> int:
@@ -76,7 +76,7 @@ class Worlds:
                 if sort in which:
                     kept[number] = array("q", [part for move in moves if sort_of(move.path) is sort for part in self._flat(move)])
             if Which.DISTURBED in which:
-                self.frozen.pop(number, None)
+                self.waiting.pop(number, None)
         return sum(map(len, found.moves.values()))
 
     def _flat(self, move: Move) -> tuple[int, int, int]:
@@ -157,12 +157,12 @@ class Exploration:
                     self._go(pairs, used, levels[level + 1 :])
             if say and level:
                 print(
-                    f"    {level} steps: {sum(map(len, fresh)):,} more, of {len(self.worlds.numbers):,} worlds and {len(self.judges.judges):,} judges",
+                    f"    {level} steps: {sum(map(len, fresh)):,} more, of {len(self.worlds.ends):,} worlds and {len(self.judges.judges):,} judges",
                     flush=True,
                 )
             if self.count.wrong:
                 break
-        self.count.states, self.count.worlds, self.count.judges = len(self.origins), len(self.worlds.numbers), len(self.judges.judges)
+        self.count.states, self.count.worlds, self.count.judges = len(self.origins), len(self.worlds.ends), len(self.judges.judges)
         return self.count
 
     def _fresh(self, pairs: Mapping[int, int], used: int) -> list[int]:
@@ -196,7 +196,7 @@ class Exploration:
                 news = (calm if world not in self.worlds.calm else Which(0)) | (disturbed if world not in self.worlds.disturbed else Which(0))
                 wanted[world] = wanted.get(world, Which(0)) | news
         for which in (Which.ALL, Which.CALM, Which.DISTURBED):
-            waiting = [self.worlds.frozen[world] for world, asked in wanted.items() if asked == which]
+            waiting = [self.worlds.waiting[world] for world, asked in wanted.items() if asked == which]
             chunks = [*batched(waiting, CHUNK, strict=False)]
             for found in self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks), [which] * len(chunks)):
                 self.count.ran += self.worlds.take(found, which)
@@ -253,7 +253,9 @@ def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, disturbance
 
 async def _root(copies: tuple[Copy, ...], *, played: bool) -> tuple[bytes, Node, Judge]:
     world = await World.of(copies, played=played)
-    return digests(world)[1], Node(zlib.compress(world.frozen()), await ended(world)), Judge.of(world.copies, played=played)
+    known, *_ = names(world, -1)
+    waiting = Waiting(known, zlib.compress(world.frozen()))
+    return known, Node(await ended(world), waiting), Judge.of(world.copies, played=played)
 
 
 def _parts(pair: int) -> tuple[int, int]:

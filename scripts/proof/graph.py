@@ -3,11 +3,11 @@
 import asyncio
 import gc
 import zlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
-from .canon import digests
+from .canon import end_of, names
 from .judge import Event, Wrong
 from .world import CONDITIONS, Step, World
 
@@ -37,19 +37,29 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A world by its digest; frozen, unless nothing is to follow from it."""
+class Waiting:
+    """A world that has not gone its steps yet, frozen; `meets` tells by step which conditions it would have met without the last that was set."""
 
+    known: bytes
     frozen: bytes = field(repr=False)
-    end: End
+    meets: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A world, unless nothing is to follow from it, and its end; `also`: the name of all such worlds as have more than one step left."""
+
+    end: End
+    waiting: Waiting | None = None
+    also: bytes = b""
+
+
+@dataclass(slots=True)
 class Found:
     """By world what follows from it; the worlds that this process had not met before."""
 
-    moves: dict[bytes, tuple[Move, ...]]
-    nodes: dict[bytes, Node]
+    moves: dict[bytes, tuple[Move, ...]] = field(default_factory=dict)
+    nodes: dict[bytes, Node] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -72,7 +82,7 @@ class Which(Flag):
     ALL = CALM | DISTURBED
 
 
-def expand(name: str, worlds: Iterable[tuple[bytes, bytes]], steps_left: int, which: Which) -> Found:
+def expand(name: str, worlds: Iterable[Waiting], steps_left: int, which: Which) -> Found:
     """Let happen in each of some worlds whatever can; `name` is the exploration's."""
     global _met  # noqa: PLW0603 - a process of a pool knows nothing else that lasts
     if _met.name != name:
@@ -87,13 +97,10 @@ def expand(name: str, worlds: Iterable[tuple[bytes, bytes]], steps_left: int, wh
             gc.collect()
 
 
-async def _expand(worlds: Iterable[tuple[bytes, bytes]], steps_left: int, which: Which) -> Found:
-    found = Found({}, {})
-    for known, packed in worlds:
-        frozen, moves = zlib.decompress(packed), list[Move]()
-        for step in World.thawed(frozen).steps():
-            await _follow(found, moves, frozen, step, steps_left, which)
-        found.moves[known] = tuple(moves)
+async def _expand(worlds: Iterable[Waiting], steps_left: int, which: Which) -> Found:
+    found = Found()
+    for waiting in worlds:
+        found.moves[waiting.known] = tuple([move async for move in Expansion(found, waiting, steps_left, which).moves()])
     return found
 
 
@@ -102,43 +109,89 @@ def sort_of(path: Path) -> Which:
     return Which.CALM if DISTURBANCES.isdisjoint(step.what for step in path) else Which.DISTURBED
 
 
-async def _follow(found: Found, moves: list[Move], frozen: bytes, step: Step, steps_left: int, which: Which) -> None:  # noqa: PLR0917 - one step, in all its aspects
-    """Go one step, and, if that is another story, kill Home Assistant before it has written to disk what it knows.
+@dataclass(slots=True)
+class Expansion:
+    """Lets happen in one world whatever can.
 
-    A condition that nothing can meet any more changes nothing.
+    A step that does not meet a condition that was set before it makes the same world as the condition set after it, and is left out. Whether it will is
+    mostly known: until a step meets a condition it is the same as without.
     """
-    crashes = steps_left > 1 and Which.DISTURBED in which
-    if (step.what in CONDITIONS and steps_left == 1) or not (crashes or which & sort_of((step,))):
-        return
-    world = World.thawed(frozen)
-    try:
+
+    found: Found
+    waiting: Waiting
+    steps_left: int
+    which: Which
+    frozen: bytes = field(init=False)
+    meets: bytearray = field(default_factory=bytearray)
+
+    async def moves(self) -> AsyncIterator[Move]:
+        """Yield what can happen; a condition that nothing can meet any more changes nothing."""
+        self.frozen = zlib.decompress(self.waiting.frozen)
+        world = World.thawed(self.frozen)
+        last, known = world.last_condition, self.waiting.meets
+        for number, step in enumerate(world.steps()):
+            if step.what in CONDITIONS:
+                if self.steps_left > 1 and Which.DISTURBED in self.which:
+                    yield await self._set(step)
+            elif last and known and not last & known[number]:
+                self.meets.append(known[number])
+            elif self._crashes or self.which & sort_of((step,)):
+                async for move in self._go(step):
+                    yield move
+
+    @property
+    def _crashes(self) -> bool:
+        return self.steps_left > 1 and Which.DISTURBED in self.which
+
+    async def _set(self, step: Step) -> Move:
+        """Set a condition."""
+        world = World.thawed(self.frozen)
         await world.do(step)
-    except Wrong as wrong:
-        moves.append(Move((step,), b"", (), str(wrong)))
-        return
-    if not world.is_new and step.what not in CONDITIONS:
-        return
-    if crashes and world.is_dirty:
-        crashed = World.thawed(world.frozen())
-        await crashed.crash()
-        moves.append(Move((step, CRASH), *await _keep(found, crashed, steps_left - 2)))
-    if which & sort_of((step,)):
-        await world.rest(save=steps_left > 1)  # what nobody will take away need not be on disk
-        moves.append(Move((step,), *await _keep(found, world, steps_left - 1)))
+        await world.rest()
+        return Move((step,), *await _keep(self.found, world, self.steps_left - 1, bytes(self.meets)))
+
+    async def _go(self, step: Step) -> AsyncIterator[Move]:
+        """Go one step, and, if that is another story, kill Home Assistant before it has written to disk what it knows."""
+        world = World.thawed(self.frozen)
+        try:
+            await world.do(step)
+        except Wrong as wrong:
+            yield Move((step,), b"", (), str(wrong))
+            return
+        finally:
+            self.meets.append(world.met)
+        if not world.is_new:
+            return
+        if self._crashes and world.is_dirty:
+            crashed = World.thawed(world.frozen())
+            await crashed.crash()
+            yield Move((step, CRASH), *await _keep(self.found, crashed, self.steps_left - 2))
+        if self.which & sort_of((step,)):
+            await world.rest(save=self.steps_left > 1)  # what nobody will take away need not be on disk
+            yield Move((step,), *await _keep(self.found, world, self.steps_left - 1))
 
 
-async def _keep(found: Found, world: World, steps_left: int) -> tuple[bytes, Events]:
+async def _keep(found: Found, world: World, steps_left: int, meets: bytes = b"") -> tuple[bytes, Events]:
     """Name a world, and, if this process meets it for the first time, freeze it and see how it ends; of the last only the end matters."""
     events = world.log.take()
-    alike, known = digests(world)
-    known = known if steps_left else alike
+    also, *less = names(world, steps_left) if steps_left else (end_of(world),)
+    known = less[0] if less else also
     if _met.worlds.get(known, -1) < steps_left:
         _met.worlds[known] = steps_left
-        frozen = zlib.compress(world.frozen(), 1) if steps_left else b""
-        if world.is_new and alike not in _met.ends:
-            _met.ends[alike] = await ended(world)
-        found.nodes[known] = Node(frozen, _met.ends[alike] if world.is_new else End())
+        goes_on = steps_left and _met.worlds.get(also, -1) <= steps_left
+        waiting = Waiting(known, zlib.compress(world.frozen(), 1), meets) if goes_on else None
+        found.nodes[known] = Node(await _end(world, known if not steps_left else b""), waiting, also)
     return known, events
+
+
+async def _end(world: World, alike: bytes) -> End:
+    """Look up how such a world ends, or see."""
+    if not world.is_new:
+        return End()
+    alike = alike or end_of(world)
+    if alike not in _met.ends:
+        _met.ends[alike] = await ended(world)
+    return _met.ends[alike]
 
 
 async def ended(world: World) -> End:

@@ -16,11 +16,12 @@ PLEX_FLOOR = 60
 class HabitServer(ModelServer):
     """A server whose records change as the clients' requests and people's players change them (server-apis §4).
 
-    `refuses`: refuse the next write; `asked`: it was asked for something, whether it answered or not.
+    `refuses`: refuse the next write; `asked`: it was asked for something, whether it answered or not; `tried`: somebody wanted to write.
     """
 
     refuses: bool = False
     asked: bool = False
+    tried: bool = False
 
     @override
     def _answer(self) -> None:
@@ -29,6 +30,7 @@ class HabitServer(ModelServer):
 
     @override
     async def write(self, item_id: str, wanted: WatchState, shown: WatchState) -> None:
+        self.tried = True
         if self.refuses:
             self.refuses = False
             raise ServerUnavailable("disk full")

@@ -75,7 +75,7 @@ class World:
     """Servers and Home Assistant; all that one step may change.
 
     It knows nothing of the judge, who is told by `log`: what happens never depends on what he thinks of it. `begun`: files left without a position that has
-    weight; `armed`: conditions that nothing has met yet; `hint`: the last word of an unwatch.
+    weight; `armed`: conditions that nothing has met yet; `met`: those that the last step met, or would have, a bit for each; `hint`: the last word of an unwatch.
     """
 
     servers: dict[str, HabitServer]
@@ -87,6 +87,7 @@ class World:
     begun: set[str] = field(default_factory=set)
     lose: bool = False
     armed: set[Step] = field(default_factory=set)
+    met: int = 0
     hint: Hint | None = None
 
     @classmethod
@@ -161,6 +162,15 @@ class World:
             yield Step("lose")
 
     @property
+    def last_condition(self) -> int:
+        """The condition that was set last and that nothing has met, as in `met`; 0 if there is none."""
+        return self._bit(max(self.armed)) if self.armed else 0
+
+    def _bit(self, condition: Step) -> int:
+        number = {"outage": 0, "return": 0, "reject": len(self.servers), "lose": 2 * len(self.servers)}[condition.what]
+        return 1 << number + (list(self.servers).index(condition.where) if condition.where else 0)
+
+    @property
     def is_new(self) -> bool:
         """Whether the last step met every condition that was set before it; else the condition could as well have been set after the step."""
         return not self.armed
@@ -169,7 +179,7 @@ class World:
         """Let a step happen, and Home Assistant do what it does then; raises `Wrong`."""
         self.log.begin(self._stored())
         for server in self.servers.values():
-            server.asked = False
+            server.asked = server.tried = False
         if step.what not in CONDITIONS:
             self.clock.pass_by(minutes=STEP)
             if self.viewer.next_retry is not None:
@@ -204,18 +214,16 @@ class World:
                 self.log.add("unsure", name)
 
     def _meet(self, step: Step) -> None:
-        """See which conditions came to bear."""
+        """See which conditions came to bear, or would have if they had been set."""
         if step.what in CONDITIONS:
             self.armed.add(step)
             return
         if step.what in HINTED:
-            self.armed.discard(Step("lose"))
             self.servers[self.copies[step.where].server].asked = True  # told of it, or could not
-        for name, server in self.servers.items():
-            if server.asked:
-                self.armed -= {Step("outage", name), Step("return", name)}
-            if not server.refuses:
-                self.armed.discard(Step("reject", name))
+        servers = self.servers.values()
+        come = (*(server.asked for server in servers), *(server.tried for server in servers), step.what in HINTED)
+        self.met = sum(1 << number for number, has_come in enumerate(come) if has_come)
+        self.armed = {condition for condition in self.armed if not self.met & self._bit(condition)}
 
     @property
     def items(self) -> tuple[str, ...]:
