@@ -87,7 +87,6 @@ def expand(name: str, worlds: Iterable[Waiting], steps_left: int, which: Which) 
     global _met  # noqa: PLW0603 - a process of a pool knows nothing else that lasts
     if _met.name != name:
         _met = _Met(name)
-        gc.freeze()  # what is there by now stays
     with asyncio.Runner() as runner:
         runner.get_loop().set_task_factory(asyncio.eager_task_factory)  # model servers never wait, so nothing is ever put off
         gc.disable()  # worlds are cycles, and few: it is quicker to collect them seldom
@@ -95,6 +94,7 @@ def expand(name: str, worlds: Iterable[Waiting], steps_left: int, which: Which) 
             return runner.run(_expand(worlds, steps_left, which))
         finally:
             gc.collect()
+            gc.freeze()  # what is left stays
 
 
 async def _expand(worlds: Iterable[Waiting], steps_left: int, which: Which) -> Found:

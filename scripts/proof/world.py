@@ -5,13 +5,16 @@ import marshal
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple, override
 
 from custom_components.plex_watchsync.engine.journal import Journal, Note
+from custom_components.plex_watchsync.engine.outbox import Entry, Outbox
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
 from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
+from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
@@ -438,8 +441,16 @@ def _pickled_short(*kinds: type) -> None:
         copyreg.pickle(kind, lambda record, kind=kind, names=names: (kind, names(record)))  # type: ignore[misc]
 
 
+def _pickled_by_number(*kinds: type) -> None:
+    """Pickle classes by numbers, so that nobody has to look for them."""
+    for number, kind in enumerate(kinds, 1):
+        copyreg.add_extension(kind.__module__, kind.__qualname__, number)
+
+
+RECORDS = (WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
 copyreg.pickle(Mute, lambda _journal: (Mute, ()))
-_pickled_short(WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
+_pickled_short(*RECORDS)
+_pickled_by_number(*RECORDS, World, HabitServer, Copy, Log, Clock, Disk, Mute, ViewerSync, Baseline, Outbox, Entry, ReplicaId, ServerKind, MediaKind, datetime)
 
 
 def _parts(copy: Copy) -> tuple[Part, ...]:
