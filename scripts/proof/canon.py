@@ -80,9 +80,7 @@ def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:
 def _item_row(item: Item, present: Collection[str], unread: Collection[str], baseline: Baseline, *, kills: bool) -> Plain:
     view, spot = item.claims.view, item.claims.spot
     replicas = [
-        _replica_row(known, replica, item, unread, _looks(known, replica, item, baseline, kills=kills))
-        if known.item in present
-        else (known, "gone", replica.missing)
+        _replica_row(known, replica, item, unread, _looks(known, replica, baseline, kills=kills)) if known.item in present else (known, "gone", replica.missing)
         for known, replica in sorted(item.replicas.items())
     ]
     return (
@@ -99,12 +97,10 @@ def _replica_row(replica_id: ReplicaId, replica: Replica, item: Item, unread: Co
     return (replica_id, replica.several, _reading(replica_id, replica, unread), *looks, _standing(replica.revision, item.revision), replica.missing)
 
 
-def _looks(replica_id: ReplicaId, replica: Replica, item: Item, baseline: Baseline, *, kills: bool) -> Plain:
-    """Lay out the last look, and the last that is on disk, of which without a kill only matters whether it came before the last change."""
+def _looks(replica_id: ReplicaId, replica: Replica, baseline: Baseline, *, kills: bool) -> Plain:
+    """Lay out the last look, and, while it may be forgotten, the last that is on disk; an earlier one is never asked for."""
     looked, at = baseline.looked_at(replica_id), replica.at or NEVER
-    if kills:
-        return (replica.at, looked if looked > at else None)
-    return (max(looked, at), at < item.changed_at)
+    return (replica.at, looked if looked > at else None) if kills else (max(looked, at),)
 
 
 def _reading(replica_id: ReplicaId, replica: Replica, unread: Collection[str]) -> Plain:
@@ -120,14 +116,15 @@ def _standing(revision: int, latest: int) -> int:
 
 
 def _entry_row(entry: Entry, items: Iterable[Item]) -> Plain:
-    operation, kind = entry.operation, ServerKind(entry.operation.replica.account)
+    operation = entry.operation
     current = operation.revisions.items() <= {item.item_id: item.revision for item in items}.items()
-    states = [_state(kind, one) for one in (operation.wanted, operation.shown, *entry.sent)]
+    shown = _state(ServerKind(operation.replica.account), operation.shown)
+    states = [shown, *(_state(None, one) for one in (operation.wanted, *entry.sent))]
     return (operation.replica, operation.kind, states, sorted(operation.revisions), current, entry.unshown)
 
 
-def _state(kind: ServerKind, state: WatchState) -> Plain:
-    """Lay a state out; of counts, only Plex's are compared with each other, as every act has a date of its own elsewhere."""
+def _state(kind: ServerKind | None, state: WatchState) -> Plain:
+    """Lay a state out; of counts, only what Plex showed is compared with each other, as every act has a date of its own elsewhere."""
     count = state.play_count if kind is ServerKind.PLEX else min(state.play_count, 1)
     return (state.played, state.position, count, state.last_played, state.rating)
 
