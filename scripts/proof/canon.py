@@ -6,6 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+from custom_components.plex_watchsync.engine.cycle import MARGIN
 from custom_components.plex_watchsync.engine.outbox import Entry
 from custom_components.plex_watchsync.ports import ServerKind
 from custom_components.plex_watchsync.sync.baseline import Baseline
@@ -68,7 +69,16 @@ def _core(world: World, *, kills: bool) -> Plain:
         [_entry_row(entry, items) for replica_id, entry in viewer.outbox.entries.items() if replica_id.item in records],
         [sorted(_records(server, unread)) for server in world.servers.values()],
         sorted(world.begun & records.keys()),
+        [_news(world, name) for name in world.servers] if world.recent else (),
     )
+
+
+def _news(world: World, name: str) -> Plain:
+    """Lay out which titles a list of what may have changed will have because they were added; None where the library will be read whole."""
+    if name not in world.viewer._read_at:  # noqa: SLF001 - nothing else tells
+        return None
+    server, (at, _libraries) = world.servers[name], world.viewer._read_at[name]  # noqa: SLF001 - the same
+    return sorted(item for item in server.records if server.added[item] >= at - MARGIN)
 
 
 def _records(server: HabitServer, unread: Collection[str]) -> Iterator[Plain]:

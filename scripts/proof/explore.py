@@ -16,7 +16,7 @@ from itertools import batched, count
 from .canon import names
 from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Waiting, Which, ended, expand, sort_of
 from .judge import Judge, Wrong
-from .world import Copy, Step, World
+from .world import Stage, Step, World
 
 CHUNK = 50
 JUDGE_BITS = 24
@@ -239,20 +239,20 @@ class Exploration:
         return next(paths[path] for path, known, number in moves if known == target and self.judges.became[number].get(judge) == after)
 
 
-def explore(copies: tuple[Copy, ...], depth: int, pool: Executor, *, disturbances: int | None = None, say: bool = False) -> Count:
+def explore(stage: Stage, depth: int, pool: Executor, *, disturbances: int | None = None, say: bool = False) -> Count:
     """Go through everything that can happen in `depth` steps, from servers that agree on *unwatched* and from such that agree on *watched*.
 
     `disturbances`: so many of the steps may be other than people's acts, replaced files, polls and servers that come back; None for any number.
     """
     exploration = Exploration(depth, pool, disturbances)
     for played in (False, True):
-        known, node, judge = asyncio.run(_root(copies, played=played))
+        known, node, judge = asyncio.run(_root(stage, played=played))
         exploration.begin(Step("all watched" if played else "none watched"), known, node, judge)
     return exploration.run(say=say)
 
 
-async def _root(copies: tuple[Copy, ...], *, played: bool) -> tuple[bytes, Node, Judge]:
-    world = await World.of(copies, played=played)
+async def _root(stage: Stage, *, played: bool) -> tuple[bytes, Node, Judge]:
+    world = await World.of(stage, played=played)
     known, *_ = names(world, -1)
     waiting = Waiting(known, zlib.compress(world.frozen()))
     return known, Node(await ended(world), waiting), Judge.of(world.copies, played=played)

@@ -1,10 +1,12 @@
 """Model servers with every habit of a kind that a watch state meets: what people and tools do there, and what a write leaves."""
 
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import override
 
 from custom_components.plex_watchsync.ports import ServerKind, ServerUnavailable
-from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.model import Observation, WatchState
 from custom_components.plex_watchsync.sync.reconcile import DATE_TOLERANCE
 from tests.engine.fakes import ModelServer
 
@@ -16,12 +18,26 @@ PLEX_FLOOR = 60
 class HabitServer(ModelServer):
     """A server whose records change as the clients' requests and people's players change them (server-apis §4).
 
-    `refuses`: refuse the next write; `asked`: it was asked for something, whether it answered or not; `tried`: somebody wanted to write.
+    `refuses`: refuse the next write; `asked`: it was asked for something, whether it answered or not; `tried`: somebody wanted to write; `listed`: what it
+    was last seen to have.
     """
 
     refuses: bool = False
     asked: bool = False
     tried: bool = False
+    listed: set[str] = field(default_factory=set)
+
+    @override
+    async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
+        async for page in super().list_items(libraries):
+            self.listed |= {observation.item_id for observation in page}
+            yield page
+
+    @override
+    async def list_recent(self, libraries: Collection[str], since: datetime) -> AsyncIterator[tuple[Observation, ...]]:
+        async for page in super().list_recent(libraries, since):
+            self.listed |= {observation.item_id for observation in page}
+            yield page
 
     @override
     def _answer(self) -> None:

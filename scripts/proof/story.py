@@ -5,7 +5,7 @@ import asyncio
 from custom_components.plex_watchsync.sync.model import WatchState
 
 from .judge import Judge, Wrong
-from .world import Copy, Step, World
+from .world import Stage, Step, World
 
 WORDS = {
     "none watched": "All servers agree: unwatched.",
@@ -27,14 +27,14 @@ WORDS = {
 }
 
 
-def tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
+def tell(stage: Stage, path: tuple[Step, ...], wrong: str) -> str:
     """Tell a history that went wrong."""
-    return asyncio.run(_tell(copies, path, wrong))
+    return asyncio.run(_tell(stage, path, wrong))
 
 
-async def _tell(copies: tuple[Copy, ...], path: tuple[Step, ...], wrong: str) -> str:
+async def _tell(stage: Stage, path: tuple[Step, ...], wrong: str) -> str:
     start, *steps = path
-    world = await World.of(copies, played=start.what == "all watched")
+    world = await World.of(stage, played=start.what == "all watched")
     judge = Judge.of(world.copies, played=start.what == "all watched")
     lines = ["", f"  0. {WORDS[start.what]}", *_shown(world)]
     try:

@@ -3,7 +3,7 @@
 import copyreg
 import marshal
 import pickle
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import attrgetter
@@ -49,6 +49,14 @@ class Copy:
         return f"{self.server}-{'+'.join(self.holds)}#{self.number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a world begins with; `recent`: libraries are read by what may have changed, as they are most of the time."""
+
+    copies: tuple[Copy, ...]
+    recent: bool = False
+
+
 @dataclass(slots=True)
 class Disk(MemoryDocuments):
     """Documents in the quickest form that keeps nothing but what JSON could."""
@@ -85,6 +93,7 @@ class World:
     copies: dict[str, Copy]
     clock: Clock
     log: Log
+    recent: bool = False
     documents: Disk = field(default_factory=Disk)
     viewer: ViewerSync = field(init=False)
     begun: set[str] = field(default_factory=set)
@@ -94,14 +103,14 @@ class World:
     hint: Hint | None = None
 
     @classmethod
-    async def of(cls, copies: Iterable[Copy], *, played: bool) -> World:
+    async def of(cls, stage: Stage, *, played: bool) -> World:
         """Stock the servers, and sync twice, so that nothing is owed."""
-        clock, known = Clock(), {f"{one.server}:{'+'.join(one.holds)}": one for one in copies}
+        clock, known = Clock(), {f"{one.server}:{'+'.join(one.holds)}": replace(one) for one in stage.copies}
         servers = {name: HabitServer(ServerKind(name), clock) for name in dict.fromkeys(one.server for one in known.values())}
         for copy in known.values():
             servers[copy.server].stock(copy.item_id, state=WatchState(played, 0, 1, START) if played else None)
             servers[copy.server].parts[copy.item_id] = _parts(copy)
-        world = cls(servers, known, clock, Log(clock))
+        world = cls(servers, known, clock, Log(clock), stage.recent)
         world.start()
         await world.poll()
         await world.poll()
@@ -234,9 +243,17 @@ class World:
         return tuple(dict.fromkeys(item for copy in self.copies.values() for item in copy.holds))
 
     async def poll(self) -> None:
-        """Read every library."""
+        """Read every library; what was watched or begun and is not in a list is read by its id."""
         self.clock.pass_by(minutes=POLL - STEP)
-        await self._run(Run(), [name for name, copy in self.copies.items() if self.servers[copy.server].error is None])
+        begun = {name: self.viewer.baseline.begun(name) for name in self.servers}
+        for server in self.servers.values():
+            server.listed.clear()
+        await self.viewer.run(Run(recent=self.recent))
+        for name, copy in self.copies.items():
+            server = self.servers[copy.server]
+            if server.error is None and copy.item_id in server.listed | begun[copy.server]:
+                self.log.add("read", name)
+        self._written(kept=True)
 
     async def check(self) -> None:
         """M5: once all is reachable one run makes all agree, and the next plan is empty; raises `Wrong`. Whether the last act won, the judge says."""
@@ -252,8 +269,9 @@ class World:
         self.clock.pass_by(minutes=STEP)
         report = await self.viewer.run(Run())
         written = [f"{name} ({wanted})" for name, server in self.servers.items() for _, wanted in server.writes]
-        if written or report.planned:
-            raise Wrong(f"the next run, in which nothing happened, writes again: {written or report.planned}")
+        planned = [write for write in report.planned if write.item_id in self.servers[write.account].records]  # what is gone is forgotten by and by (G4)
+        if written or planned:
+            raise Wrong(f"the next run, in which nothing happened, writes again: {written or planned}")
 
     def _check_item(self, item: str) -> None:
         alone = [copy for copy in self.copies.values() if copy.holds == (item,)]
@@ -386,14 +404,11 @@ class World:
             await self._look(hint)
 
     async def _look(self, hint: Hint) -> None:
-        names = [name for name, copy in self.copies.items() if (copy.server, copy.item_id) == (hint.account, hint.item_id)]
-        await self._run(Run(hints=(hint,)), [name for name in names if self.servers[hint.account].error is None])
-
-    async def _run(self, run: Run, read: list[str]) -> None:
-        await self.viewer.run(run)
-        for name in read:
-            self.log.add("read", name)
-        self._written(kept=not run.hints)
+        await self.viewer.run(Run(hints=(hint,)))
+        for name, copy in self.copies.items():
+            if (copy.server, copy.item_id) == (hint.account, hint.item_id) and self.servers[hint.account].error is None:
+                self.log.add("read", name)
+        self._written()
 
     def _written(self, *, kept: bool = False) -> None:
         """Take note of what was read back; a poll puts it on disk."""

@@ -17,18 +17,18 @@ from scripts.proof.explore import explore
 from scripts.proof.graph import Path
 from scripts.proof.judge import Event, Judge, Wrong
 from scripts.proof.story import tell
-from scripts.proof.world import Copy, Step, World
+from scripts.proof.world import Stage, Step, World
 
-FILM, DOUBLE, SPLIT = STAGES.values()
-DEPTHS = [(FILM, 4), (DOUBLE, 4), (SPLIT, 3)]
+FILM, DOUBLE, SPLIT, RECENT = STAGES.values()
+DEPTHS = [(FILM, 4), (DOUBLE, 4), (SPLIT, 3), (RECENT, 3)]
 
 
-@pytest.mark.parametrize(("copies", "depth"), DEPTHS, ids=STAGES)
-def test_nothing_is_lost_or_invented(copies: tuple[Copy, ...], depth: int) -> None:
+@pytest.mark.parametrize(("stage", "depth"), DEPTHS, ids=STAGES)
+def test_nothing_is_lost_or_invented(stage: Stage, depth: int) -> None:
     """M5, M2, M3, I5, R4, R5, W3, W5, W6: all agree, the last act wins, the next plan is empty, automations hear of each act once and of no other."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        count = explore(copies, depth, pool)
-    assert count.wrong is None, tell(copies, *count.wrong)
+        count = explore(stage, depth, pool)
+    assert count.wrong is None, tell(stage, *count.wrong)
     assert count.states > 1500
     assert count.histories > count.states
 
@@ -60,8 +60,8 @@ async def _told(frozen: bytes, steps_left: int, monkeypatch: pytest.MonkeyPatch)
         return {move.path: (move.target, Counter(move.events)) async for move in expansion.moves()}
 
 
-@pytest.mark.parametrize("copies", [FILM, DOUBLE], ids=["film", "double"])
-def test_worlds_that_are_taken_for_equal_go_on_equally(copies: tuple[Copy, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", [FILM, DOUBLE, RECENT], ids=["film", "double", "recent"])
+def test_worlds_that_are_taken_for_equal_go_on_equally(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on from one of them stands for all; of worlds that only look alike, the proof would leave some out."""
     met: dict[tuple[bytes, int], list[bytes]] = {}
     keep = graph._keep
@@ -75,7 +75,7 @@ def test_worlds_that_are_taken_for_equal_go_on_equally(copies: tuple[Copy, ...],
         return known, events
 
     monkeypatch.setattr(graph, "_keep", _kept)
-    explore(copies, 3, _Here())
+    explore(stage, 3, _Here())
     monkeypatch.setattr(graph, "_keep", keep)
     compared = 0
     for (_, steps_left), (first, *others) in met.items():
