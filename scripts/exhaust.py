@@ -12,8 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from .proof.explore import explore
+from .proof.stage import Copy, Stage
 from .proof.story import tell
-from .proof.world import Copy, Stage
 
 _FILM = (Copy("plex", ("film",)), Copy("jellyfin", ("film",)), Copy("emby", ("film",)))
 STAGES = {

@@ -16,7 +16,8 @@ from itertools import batched, count
 from .canon import names
 from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Waiting, Which, ended, expand, sort_of
 from .judge import Judge, Wrong
-from .world import Stage, Step, World
+from .stage import Stage, Step
+from .world import World
 
 CHUNK = 50
 JUDGE_BITS = 24

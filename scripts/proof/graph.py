@@ -9,7 +9,8 @@ from enum import Flag, auto
 
 from .canon import end_of, names
 from .judge import Event, Wrong
-from .world import CONDITIONS, Step, World
+from .stage import Step
+from .world import CONDITIONS, World
 
 CRASH = Step("restart")
 DISTURBANCES = frozenset({"outage", "reject", "lose", "hint", "again", "restart"})

@@ -5,7 +5,8 @@ import asyncio
 from custom_components.plex_watchsync.sync.model import WatchState
 
 from .judge import Judge, Wrong
-from .world import Stage, Step, World
+from .stage import Stage, Step
+from .world import World
 
 WORDS = {
     "none watched": "All servers agree: unwatched.",

@@ -1,15 +1,11 @@
 """A small world: a person, a few files on two or three servers, Home Assistant, and everything that can happen in one step."""
 
 import copyreg
-import marshal
 import pickle
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from operator import attrgetter
-from typing import NamedTuple, override
 
-from custom_components.plex_watchsync.engine.journal import Journal, Note
 from custom_components.plex_watchsync.engine.outbox import Entry, Outbox
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
@@ -18,67 +14,16 @@ from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
-from tests.engine.fakes import LIBRARY, START, Clock, MemoryDocuments
+from tests.engine.fakes import LIBRARY, START, Clock
 
+from .ice import Disk, Mute, pickled_by_number, pickled_short
 from .judge import Clear, Wrong
 from .log import Log, Stored
 from .servers import HabitServer
+from .stage import Copy, Stage, Step
 
 STEP, POLL = 15, 61  # minutes; longer than the outbox ever waits
 SPOTS = (600, 1200, 1800)
-
-
-class Step(NamedTuple):
-    """What happens; `where` is a copy, a server or nothing."""
-
-    what: str
-    where: str = ""
-
-
-@dataclass(slots=True)
-class Copy:
-    """A file on a server: the films or episodes that it holds, and its present id."""
-
-    server: str
-    holds: tuple[str, ...]
-    number: int = 1
-
-    @property
-    def item_id(self) -> str:
-        """The server's id of it; a replaced file has another."""
-        return f"{self.server}-{'+'.join(self.holds)}#{self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What a world begins with; `recent`: libraries are read by what may have changed, as they are most of the time."""
-
-    copies: tuple[Copy, ...]
-    recent: bool = False
-
-
-@dataclass(slots=True)
-class Disk(MemoryDocuments):
-    """Documents in the quickest form that keeps nothing but what JSON could."""
-
-    packed: dict[str, bytes] = field(default_factory=dict)
-
-    @override
-    async def load(self, name: str) -> object | None:
-        found: object | None = marshal.loads(self.packed[name]) if name in self.packed else None  # noqa: S302 - packed here
-        return found
-
-    @override
-    async def save(self, name: str, content: object) -> None:
-        self.packed[name] = marshal.dumps(content)  # type: ignore[arg-type]
-
-
-class Mute(Journal):
-    """A journal that keeps nothing: it has no influence."""
-
-    @override
-    def add(self, note: Note) -> None:
-        pass
 
 
 @dataclass(slots=True)
@@ -109,7 +54,7 @@ class World:
         servers = {name: HabitServer(ServerKind(name), clock) for name in dict.fromkeys(one.server for one in known.values())}
         for copy in known.values():
             servers[copy.server].stock(copy.item_id, state=WatchState(played, 0, 1, START) if played else None)
-            servers[copy.server].parts[copy.item_id] = _parts(copy)
+            servers[copy.server].parts[copy.item_id] = copy.parts
         world = cls(servers, known, clock, Log(clock), stage.recent)
         world.start()
         await world.poll()
@@ -362,7 +307,7 @@ class World:
         del server.records[copy.item_id], server.parts[copy.item_id]
         copy.number += 1
         server.stock(copy.item_id)
-        server.parts[copy.item_id] = _parts(copy)
+        server.parts[copy.item_id] = copy.parts
         self.log.add("replaced", name)
 
     async def outage(self, server: str) -> None:
@@ -449,24 +394,7 @@ ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
 }
 
 
-def _pickled_short(*kinds: type) -> None:
-    """Pickle frozen records by their fields: several times as fast as by their state."""
-    for kind in kinds:
-        names = attrgetter(*(one.name for one in fields(kind)))
-        copyreg.pickle(kind, lambda record, kind=kind, names=names: (kind, names(record)))  # type: ignore[misc]
-
-
-def _pickled_by_number(*kinds: type) -> None:
-    """Pickle classes by numbers, so that nobody has to look for them."""
-    for number, kind in enumerate(kinds, 1):
-        copyreg.add_extension(kind.__module__, kind.__qualname__, number)
-
-
 RECORDS = (WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
 copyreg.pickle(Mute, lambda _journal: (Mute, ()))
-_pickled_short(*RECORDS)
-_pickled_by_number(*RECORDS, World, HabitServer, Copy, Log, Clock, Disk, Mute, ViewerSync, Baseline, Outbox, Entry, ReplicaId, ServerKind, MediaKind, datetime)
-
-
-def _parts(copy: Copy) -> tuple[Part, ...]:
-    return tuple(Part(Media(MediaKind.MOVIE, item), frozenset({f"movie/imdb/{item}"})) for item in copy.holds)
+pickled_short(*RECORDS)
+pickled_by_number(*RECORDS, World, HabitServer, Copy, Log, Clock, Disk, Mute, ViewerSync, Baseline, Outbox, Entry, ReplicaId, ServerKind, MediaKind, datetime)

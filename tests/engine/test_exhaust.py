@@ -16,8 +16,9 @@ from scripts.proof import graph
 from scripts.proof.explore import explore
 from scripts.proof.graph import Path
 from scripts.proof.judge import Event, Judge, Wrong
+from scripts.proof.stage import Stage, Step
 from scripts.proof.story import tell
-from scripts.proof.world import Stage, Step, World
+from scripts.proof.world import World
 
 FILM, DOUBLE, SPLIT, RECENT = STAGES.values()
 DEPTHS = [(FILM, 4), (DOUBLE, 4), (SPLIT, 3), (RECENT, 3)]
