@@ -14,55 +14,48 @@ from .ports import ServerKind, StoreError, StoreTooNew
 @callback
 def show_replaced(hass: HomeAssistant, entry: ConfigEntry, *, replaced: bool) -> None:
     """Have an issue while another server answers at a server's address."""
-    issue_id = f"server_replaced_{entry.entry_id}"
-    if not replaced:
-        ir.async_delete_issue(hass, DOMAIN, issue_id)
-        return
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id,
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="server_replaced",
-        translation_placeholders={"server": entry.title, "address": entry.data[CONF_URL]},
-    )
+    named = {"server": entry.title, "address": entry.data[CONF_URL]}
+    _set_issue(hass, f"server_replaced_{entry.entry_id}", ir.IssueSeverity.ERROR, named, translation_key="server_replaced" if replaced else None)
 
 
 @callback
 def show_slow(hass: HomeAssistant, entry: ConfigEntry, *, slow: bool) -> None:
     """Have an issue while a Jellyfin takes long for every page, until its database is optimised (pitfall 50); what would help an Emby nobody recorded."""
-    issue_id = f"slow_pages_{entry.entry_id}"
-    if not slow or entry.data[CONF_KIND] != ServerKind.JELLYFIN:
-        ir.async_delete_issue(hass, DOMAIN, issue_id)
-        return
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key="slow_pages",
-        translation_placeholders={"server": entry.title},
-    )
+    slow = slow and entry.data[CONF_KIND] == ServerKind.JELLYFIN
+    _set_issue(hass, f"slow_pages_{entry.entry_id}", ir.IssueSeverity.WARNING, {"server": entry.title}, translation_key="slow_pages" if slow else None)
 
 
 @callback
 def show_lost(hass: HomeAssistant, viewer_id: str, error: StoreError | None) -> None:
     """Have an issue while what was agreed on for a viewer cannot be read; what a newer version wrote is for that to mend."""
-    issue_id, too_new = f"baseline_lost_{viewer_id}", isinstance(error, StoreTooNew)
-    if error is None:
+    mends = None if isinstance(error, StoreTooNew) else viewer_id
+    _set_issue(
+        hass,
+        f"baseline_lost_{viewer_id}",
+        ir.IssueSeverity.ERROR,
+        {"viewer": viewer_name(hass, viewer_id), "document": str(error)},
+        translation_key=None if error is None else "baseline_lost" if mends else "baseline_newer",
+        mends=mends,
+    )
+
+
+@callback
+def _set_issue(
+    hass: HomeAssistant, issue_id: str, severity: ir.IssueSeverity, named: dict[str, str], *, translation_key: str | None, mends: str | None = None
+) -> None:
+    """Have an issue that tells of something, or none if there is nothing to tell; `mends`: the viewer that its fix is for, if it has one."""
+    if translation_key is None:
         ir.async_delete_issue(hass, DOMAIN, issue_id)
         return
     ir.async_create_issue(
         hass,
         DOMAIN,
         issue_id,
-        data={"viewer": viewer_id},
-        is_fixable=not too_new,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="baseline_newer" if too_new else "baseline_lost",
-        translation_placeholders={"viewer": viewer_name(hass, viewer_id), "document": str(error)},
+        data={"viewer": mends} if mends else None,
+        is_fixable=mends is not None,
+        severity=severity,
+        translation_key=translation_key,
+        translation_placeholders=named,
     )
 
 

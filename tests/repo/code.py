@@ -70,7 +70,7 @@ def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions, with the placeholders that are given wherever these can be read off."""
     found: dict[str, set[str]] = {}
     for call in calls():
-        if "translation_domain" in call.named and call.name not in {"async_create_issue", "create_issue"}:
+        if "translation_domain" in call.named and call.name not in {"async_create_issue", "_set_issue"}:
             given = call.named.get("translation_placeholders")
             names = {text for one in given.keys if (text := _text(one))} if isinstance(given, ast.Dict) else set()
             for text in _texts(call.named.get("translation_key")):
@@ -82,7 +82,7 @@ def raised() -> dict[str, set[str]]:
 
 def issues() -> set[str]:
     """Return the keys of repair issues."""
-    keys = [call.named["translation_key"] for call in calls() if call.name in {"async_create_issue", "create_issue"}]
+    keys = [call.named["translation_key"] for call in calls() if call.name in {"async_create_issue", "_set_issue"}]
     return {text for key in keys for text in _texts(key)}
 
 
