@@ -129,8 +129,9 @@ def _entry_row(entry: Entry, items: Iterable[Item]) -> Plain:
     operation = entry.operation
     current = operation.revisions.items() <= {item.item_id: item.revision for item in items}.items()
     shown = _state(ServerKind(operation.replica.account), operation.shown)
-    states = [shown, *(_state(None, one) for one in (operation.wanted, *entry.sent))]
-    return (operation.replica, operation.kind, states, sorted(operation.revisions), current, entry.unshown)
+    dates = operation.replica.account == ServerKind.PLEX
+    states = [shown, _state(None, operation.wanted), *((_state(None, sent.state), sent.at if dates else None) for sent in entry.sent)]
+    return (operation.replica, operation.kind, states, sorted(operation.revisions), current, entry.unshown, entry.superseded)
 
 
 def _state(kind: ServerKind | None, state: WatchState) -> Plain:

@@ -167,7 +167,7 @@ class World:
         self.log.add("crashed")
         for name, copy in self.copies.items():  # an unwatch may have been sent, for all that anybody knows (M3)
             entry = self.viewer.outbox.entries.get(ReplicaId(copy.server, copy.item_id))
-            if entry and not all(sent.played for sent in entry.sent):
+            if entry and not all(sent.state.played for sent in entry.sent):
                 self.log.add("unsure", name)
 
     def _meet(self, step: Step) -> None:

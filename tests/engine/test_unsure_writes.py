@@ -1,5 +1,7 @@
 """M3: a write whose answer was lost, or that a crash came after, is nobody's act when it shows later."""
 
+import pytest
+
 from custom_components.plex_watchsync.engine.report import ChangeKind
 from custom_components.plex_watchsync.ports import ServerUnavailable
 
@@ -11,7 +13,7 @@ async def _unsure(house: House, name: str) -> None:
     house.servers[name].lost_answers = 1
     house.servers["jellyfin"].watch("tt1")
     await house.hint("jellyfin", "tt1")
-    assert house.servers[name].records["tt1"].played
+    assert house.servers[name].records["tt1"].played or house.servers[name].deaf
     house.servers["jellyfin"].unwatch("tt1")
     await house.hint("jellyfin", "tt1", unplayed=True)
     house.servers[name].error = None
@@ -125,3 +127,35 @@ async def test_a_view_after_an_unwatch_that_a_crash_followed_and_that_was_opened
     house.servers["jellyfin"].stop_at("tt1", 100)
     await house.sync()
     assert all(house.played("tt1").values())
+
+
+async def test_a_view_where_a_mark_was_owed_and_never_sent(house: House) -> None:
+    """M3, M5: Plex was away when its mark was planned and taken back; killed then, Home Assistant takes what was watched there for no mark of its own."""
+    house.servers["plex"].error = ServerUnavailable("unplugged")
+    house.servers["jellyfin"].watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+    house.clock.pass_by(minutes=5)
+    house.servers["plex"].watch("tt1")
+    house.clock.pass_by(minutes=5)
+    await house.restart()
+    house.servers["plex"].error = None
+    await house.sync()
+    assert all(house.played("tt1").values())
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_view_later_than_a_mark_that_was_lost(house: House, *, killed: bool) -> None:
+    """M3, M5: a mark that never came to Plex shows no later date there than that of its sending; what does was watched."""
+    house.servers["plex"].deaf = True
+    await _unsure(house, "plex")
+    house.servers["plex"].deaf = False
+    house.clock.pass_by(minutes=5)
+    house.servers["plex"].watch("tt1")
+    if killed:
+        house.clock.pass_by(minutes=5)
+        await house.restart()
+    await house.sync()
+    assert all(house.played("tt1").values())
+    assert (house.changes[-1].kind, house.changes[-1].account) == (ChangeKind.WATCHED, "plex")

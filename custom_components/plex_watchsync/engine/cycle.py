@@ -15,7 +15,7 @@ from ..sync.merge import NEVER
 from ..sync.model import ReplicaId, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
-from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
+from ..sync.reconcile import Finding, Outcome, Sent, Sighting, reconcile
 from .holds import Hold, Holds
 from .journal import Journal, Note, NoteKind, weakness
 from .pace import in_order, paced
@@ -33,7 +33,8 @@ class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
     `readings` are what was read before the baseline was held, if anything was. `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
-    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which a hint had it planned what they are owed.
+    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which a hint had it planned what they are owed,
+    `weighed` those of which the last plan tells.
     """
 
     viewer: str
@@ -46,11 +47,12 @@ class Cycle:
     report: Report
     holds: Holds
     read_at: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
-    sent: Callable[[ReplicaId], tuple[WatchState, ...]] = lambda _replica_id: ()
+    sent: Callable[[ReplicaId], tuple[Sent, ...]] = lambda _replica_id: ()
     read: set[ReplicaId] = field(default_factory=set)
     held: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     concerned: set[ReplicaId] = field(default_factory=set)
+    weighed: set[ReplicaId] = field(default_factory=set)
     _planned: bool = False
     readings: list[Reading] | None = None
     unmatched: dict[str, tuple[frozenset[str], Unnamed]] = field(default_factory=dict)
@@ -108,14 +110,13 @@ class Cycle:
     async def operations(self) -> list[Operation]:
         """Plan the writes that the items which were touched since the last plan, or in an export all items, are owed."""
         items = self.baseline if self.run.kind is RunKind.EXPORT and not self._planned else map(self.baseline.get, self.touched)
-        self.touched, self._planned = set(), True
-        replicas: set[ReplicaId] = set()
+        self.touched, self._planned, self.weighed = set(), True, set()
         async for item in paced(items):
             if item and not self.baseline.is_left_alone(item):
-                replicas.update(item.replicas)
+                self.weighed.update(item.replicas)
         if self.run.hints:
-            self.concerned |= replicas
-        return [operation async for replica_id in in_order(replicas) if (operation := self._operation(replica_id))]
+            self.concerned |= self.weighed
+        return [operation async for replica_id in in_order(self.weighed) if (operation := self._operation(replica_id))]
 
     def describe(self, operation: Operation) -> Write:
         """Name a planned write for people."""

@@ -13,7 +13,7 @@ from ..sync.model import Observation, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
-from ..sync.reconcile import has_position, shows
+from ..sync.reconcile import Sent, has_position, shows
 from .journal import Journal, Note, NoteKind, weakness
 from .outbox import Entry, Outbox
 from .report import Report
@@ -128,7 +128,8 @@ class Executor:
         async with gate:
             if self.outbox.is_paused(self.account_id):
                 return False
-            entry.sent, before = (wanted, *(known for known in entry.sent if known != wanted)), entry.sent
+            before = entry.sent
+            entry.sent = (Sent(wanted, self.clock()), *(known for known in before if known.state != wanted))
             try:
                 await self.account.server.write(found.item_id, wanted, found.state)
             except (ItemNotFound, Forbidden) as error:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..ports import Documents, StoreError
 from ..sync.merge import NEVER
-from ..sync.model import ReplicaId, WatchState
+from ..sync.model import ReplicaId
 from ..sync.plan import Operation, WriteKind
+from ..sync.reconcile import Sent
 from ..sync.record import state_of, state_row
 from .pace import paced
 
@@ -24,14 +25,15 @@ class Entry:
     """An operation with its history.
 
     `unshown` counts the times that it was written and did not show; `sent` is what went to the server, by this operation or one whose place it took, and
-    was not read back: it may show there (M3).
+    was not read back: it may show there (M3). `superseded`: it is not to be sent any more.
     """
 
     operation: Operation
     not_before: datetime
     attempts: int = 0
     unshown: int = 0
-    sent: tuple[WatchState, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    superseded: bool = False
 
 
 @dataclass(slots=True)
@@ -57,15 +59,22 @@ class Outbox:
     def put(self, operation: Operation) -> None:
         """Queue a write; it takes the place of an older one for the same replica."""
         known = self.entries.get(operation.replica)
-        if known is None or known.operation != operation:
+        if known is None or known.superseded or known.operation != operation:
             self.entries[operation.replica] = Entry(operation, self.clock(), sent=known.sent if known else ())
             self._changed = True
+
+    def supersede(self, replica_id: ReplicaId) -> None:
+        """Remove a write that is not to be sent any more, if it never was; else it stays until it is known what shows (M3)."""
+        if not (entry := self.entries[replica_id]).sent:
+            self.take(replica_id)
+        elif not entry.superseded:
+            entry.superseded = self._changed = True
 
     def take(self, replica_id: ReplicaId) -> None:
         """Remove a write that is done, superseded or pointless."""
         self._changed |= self.entries.pop(replica_id, None) is not None
 
-    def sent(self, replica_id: ReplicaId) -> tuple[WatchState, ...]:
+    def sent(self, replica_id: ReplicaId) -> tuple[Sent, ...]:
         """Return what may show at a replica because it was sent there."""
         entry = self.entries.get(replica_id)
         return entry.sent if entry else ()
@@ -163,12 +172,16 @@ def _row(entry: Entry) -> list[Any]:
         state_row(operation.shown),
         dict(operation.revisions),
         operation.reason,
-        [state_row(state) for state in entry.sent],
+        [[state_row(sent.state), sent.at.timestamp()] for sent in entry.sent],
+        entry.superseded,
     ]
 
 
 def _entry(row: list[Any], now: datetime) -> Entry:
-    """Read an entry; it may have been sent just before Home Assistant was killed."""
-    account, item, kind, wanted, shown, revisions, reason, sent = row
+    """Read an entry; what was to be sent may have been sent just before Home Assistant was killed."""
+    account, item, kind, wanted, shown, revisions, reason, rows, superseded = row
     operation = Operation(ReplicaId(account, item), WriteKind(kind), state_of(wanted), state_of(shown), revisions, reason)
-    return Entry(operation, now, sent=(*(state_of(state) for state in sent), operation.wanted))
+    sent = tuple(Sent(state_of(state), datetime.fromtimestamp(at, now.tzinfo)) for state, at in rows)
+    if not superseded:
+        sent = (Sent(operation.wanted, now), *(known for known in sent if known.state != operation.wanted))
+    return Entry(operation, now, sent=sent, superseded=superseded)

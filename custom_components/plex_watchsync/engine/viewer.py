@@ -270,7 +270,11 @@ class ViewerSync:
         cycle.read = set()
         if cycle.run.kind is RunKind.IMPORT:
             return
-        async for operation in paced(await cycle.operations()):
+        operations = await cycle.operations()
+        for replica_id in self.outbox.entries.keys() & cycle.weighed:
+            if not any(item.is_owed(replica_id) for item in self.baseline.of_replica(replica_id)):
+                self.outbox.supersede(replica_id)
+        async for operation in paced(operations):
             cycle.report.planned.append(cycle.describe(operation))
             self.outbox.put(operation)
 

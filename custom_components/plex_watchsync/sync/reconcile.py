@@ -20,6 +20,14 @@ _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A state that was sent to a server, at the latest at `at`: of what was sent before a kill it is only known that it was before."""
+
+    state: WatchState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """One replica's reading with the evidence around it.
 
@@ -35,7 +43,7 @@ class Sighting:
     unplayed_at: datetime | None = None
     confirmed: bool = False
     told_at: datetime | None = None
-    written: tuple[WatchState, ...] = ()
+    written: tuple[Sent, ...] = ()
     looked_at: datetime = NEVER
 
 
@@ -123,7 +131,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         replica = replace(replica, at=seen.looked_at)
     if _same(shown, known, replica, account, policy):  # nothing happened since we looked, or it was our own write (R1, M3)
         return Finding("R1 as acknowledged", unchanged=True)
-    if any(_is_written(shown, wanted, replica, account, policy) for wanted in seen.written):  # nobody's act, whatever was agreed since (M3)
+    if any(_is_written(shown, sent, replica, account, policy) for sent in seen.written):  # nobody's act, whatever was agreed since (M3)
         return Finding("M3 shows what was written")
     said = seen.unplayed_at is not None and seen.unplayed_at + DATE_TOLERANCE >= (replica.at or NEVER)  # else it is old news, of what was read since
     if said and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
@@ -232,11 +240,14 @@ def _same(shown: WatchState, known: WatchState, replica: Replica, account: Accou
     return same_view and shown.last_played == known.last_played and shown.play_count == known.play_count
 
 
-def _is_written(shown: WatchState, wanted: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
-    """Whether a reading is the effect of a write; where dates are written, with the date that was."""
-    date = wanted.last_played if account.traits.writes_date else shown.last_played
-    dated = date == shown.last_played or (date is not None and shown.last_played is not None and abs(date - shown.last_played) <= DATE_TOLERANCE)
-    return dated and shows(shown, wanted, policy, position=has_position(replica, account), rating=False)
+def _is_written(shown: WatchState, sent: Sent, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
+    """Whether a reading is the effect of a write: it has the date that was written, or, where the server dates it, none later than that of the write."""
+    date, last = sent.state.last_played, shown.last_played
+    if account.traits.writes_date:
+        dated = date == last or (date is not None and last is not None and abs(date - last) <= DATE_TOLERANCE)
+    else:
+        dated = last is None or last <= sent.at + DATE_TOLERANCE
+    return dated and shows(shown, sent.state, policy, position=has_position(replica, account), rating=False)
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
@@ -251,7 +262,7 @@ def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: Account
     Where an unwatch may have been written, the count may have begun anew, and a position may be a later one: rather a touch taken for a view than a view lost.
     """
     shown, known = seen.state, replica.reading or WatchState()
-    unmarked = any(not wanted.played for wanted in seen.written)
+    unmarked = any(not sent.state.played for sent in seen.written)
     counted = account.traits.writes_date or shown.play_count > known.play_count or unmarked
     return counted and (unmarked or not shown.position) and _is_later_view(shown, item)
 
