@@ -108,7 +108,8 @@ async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
         raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="auth_failed", translation_placeholders=placeholders) from error
     except OtherServer as error:
         show_replaced(hass, entry, replaced=True)
-        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
+        await async_follow(hass, entry)  # its address may be another machine's by now
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
     except ServerError as error:
         if isinstance(error, ServerUnavailable):
             await async_follow(hass, entry)  # found elsewhere, it is set up anew at once
