@@ -20,7 +20,7 @@ STAGES = {
     "a film on Plex, Jellyfin and Emby": Stage(_FILM),
     "a file of two episodes on Jellyfin and on Emby": Stage((Copy("jellyfin", ("one", "two")), Copy("emby", ("one", "two")))),
     "a file of two episodes on Jellyfin, two files on Plex": Stage((Copy("plex", ("one",)), Copy("plex", ("two",)), Copy("jellyfin", ("one", "two")))),
-    "a film on Plex, Jellyfin and Emby, whose libraries are read by what changed": Stage(_FILM, recent=True),
+    "a film on Plex, Jellyfin and Emby, which are read by what changed, and may lose an answer": Stage(_FILM, recent=True, cuts=True),
 }
 NARROW = 2
 WIDE = 5

@@ -47,7 +47,7 @@ def _hash(plain: Plain) -> bytes:
 def _around(world: World) -> Plain:
     """Lay out what does not outlast a time in which all is well."""
     return (
-        [(server.error is None, server.refuses) for server in world.servers.values()],
+        [(server.error is None, server.refuses, server.lost_answers) for server in world.servers.values()],
         world.lose,
         sorted(world.armed),
         world.hint and (world.hint.account, world.hint.item_id, world.hint.at),
@@ -69,7 +69,7 @@ def _core(world: World, *, kills: bool) -> Plain:
         [_entry_row(entry, items) for replica_id, entry in viewer.outbox.entries.items() if replica_id.item in records],
         [sorted(_records(server, unread)) for server in world.servers.values()],
         sorted(world.begun & records.keys()),
-        [_news(world, name) for name in world.servers] if world.recent else (),
+        [_news(world, name) for name in world.servers] if world.stage.recent else (),
     )
 
 

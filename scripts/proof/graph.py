@@ -13,7 +13,7 @@ from .stage import Step
 from .world import CONDITIONS, World
 
 CRASH = Step("restart")
-DISTURBANCES = frozenset({"outage", "reject", "lose", "hint", "again", "restart"})
+DISTURBANCES = frozenset({"outage", "cut", "reject", "lose", "hint", "again", "restart"})
 
 type Path = tuple[Step, ...]
 type Events = tuple[Event, ...]

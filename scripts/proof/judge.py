@@ -229,6 +229,10 @@ class Judge:
             self.views[item].add(Act(name, True, 0, now, certain=False))
             self.untold |= {(True, name, item)}
 
+    def _cut(self, event: Event, _now: int) -> None:
+        """See a server take a write, and nobody read it back."""
+        self.blank |= {event.where}
+
     def _hidden(self, event: Event, now: int) -> None:
         """See a tool go over a record, or its file replaced: what no run has read may never be known."""
         for item in holds(event.where):
@@ -316,6 +320,7 @@ class Judge:
 
 _HANDLERS: Mapping[str, Callable[[Judge, Event, int], None]] = {
     "acted": Judge._acted,  # noqa: SLF001 - here is where they are named
+    "cut": Judge._cut,  # noqa: SLF001 - the same
     "hidden": Judge._hidden,  # noqa: SLF001 - the same
     "replaced": Judge._replaced,  # noqa: SLF001 - the same
     "read": Judge._read,  # noqa: SLF001 - the same

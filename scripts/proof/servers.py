@@ -19,13 +19,14 @@ class HabitServer(ModelServer):
     """A server whose records change as the clients' requests and people's players change them (server-apis §4).
 
     `refuses`: refuse the next write; `asked`: it was asked for something, whether it answered or not; `tried`: somebody wanted to write; `listed`: what it
-    was last seen to have.
+    was last seen to have; `unanswered`: what was written and not answered.
     """
 
     refuses: bool = False
     asked: bool = False
     tried: bool = False
     listed: set[str] = field(default_factory=set)
+    unanswered: dict[str, WatchState] = field(default_factory=dict)
 
     @override
     async def list_items(self, libraries: Collection[str]) -> AsyncIterator[tuple[Observation, ...]]:
@@ -50,6 +51,8 @@ class HabitServer(ModelServer):
         if self.refuses:
             self.refuses = False
             raise ServerUnavailable("disk full")
+        if self.lost_answers and self.error is None:
+            self.unanswered[item_id] = wanted
         await super().write(item_id, wanted, shown)
 
     @override

@@ -34,7 +34,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a world begins with; `recent`: libraries are read by what may have changed, as they are most of the time."""
+    """What a world begins with.
+
+    `recent`: libraries are read by what may have changed, as they are most of the time; `cuts`: a server may take a write and be gone before it answers.
+    """
 
     copies: tuple[Copy, ...]
     recent: bool = False
+    cuts: bool = False

@@ -19,6 +19,7 @@ WORDS = {
     "replace": "{where}: the file is replaced, and has a new id and no record",
     "outage": "{where} goes off the network",
     "return": "{where} is back",
+    "cut": "{where} will take the next write, and be gone before it answers",
     "reject": "{where} will refuse the next write",
     "poll": "An hour passes; all libraries are read",
     "lose": "The next hint will be lost",

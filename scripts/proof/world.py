@@ -38,7 +38,7 @@ class World:
     copies: dict[str, Copy]
     clock: Clock
     log: Log
-    recent: bool = False
+    stage: Stage
     documents: Disk = field(default_factory=Disk)
     viewer: ViewerSync = field(init=False)
     begun: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class World:
         for copy in known.values():
             servers[copy.server].stock(copy.item_id, state=WatchState(played, 0, 1, START) if played else None)
             servers[copy.server].parts[copy.item_id] = copy.parts
-        world = cls(servers, known, clock, Log(clock), stage.recent)
+        world = cls(servers, known, clock, Log(clock), stage)
         world.start()
         await world.poll()
         await world.poll()
@@ -114,7 +114,9 @@ class World:
         """Yield what has no effect before something else meets it, in one order only: any other order makes the same worlds."""
         last = max(self.armed, default=Step(""))
         for name, server in self.servers.items():
-            yield from (one for one in (Step("outage" if server.error is None else "return", name), Step("reject", name)) if one > last)
+            some = [Step("outage" if server.error is None else "return", name), Step("reject", name)]
+            some += [Step("cut", name)] if self.stage.cuts and server.error is None else []
+            yield from (one for one in some if one > last)
         if Step("lose") > last:
             yield Step("lose")
 
@@ -124,7 +126,7 @@ class World:
         return self._bit(max(self.armed)) if self.armed else 0
 
     def _bit(self, condition: Step) -> int:
-        number = {"outage": 0, "return": 0, "reject": len(self.servers), "lose": 2 * len(self.servers)}[condition.what]
+        number = {"outage": 0, "return": 0, "reject": len(self.servers), "cut": len(self.servers), "lose": 2 * len(self.servers)}[condition.what]
         return 1 << number + (list(self.servers).index(condition.where) if condition.where else 0)
 
     @property
@@ -190,13 +192,12 @@ class World:
     async def poll(self) -> None:
         """Read every library; what was watched or begun and is not in a list is read by its id."""
         self.clock.pass_by(minutes=POLL - STEP)
-        begun = {name: self.viewer.baseline.begun(name) for name in self.servers}
+        begun = {name: self.viewer.baseline.begun(name) for name, server in self.servers.items() if server.error is None}
         for server in self.servers.values():
             server.listed.clear()
-        await self.viewer.run(Run(recent=self.recent))
+        await self.viewer.run(Run(recent=self.stage.recent))
         for name, copy in self.copies.items():
-            server = self.servers[copy.server]
-            if server.error is None and copy.item_id in server.listed | begun[copy.server]:
+            if copy.server in begun and copy.item_id in self.servers[copy.server].listed | begun[copy.server]:
                 self.log.add("read", name)
         self._written(kept=True)
 
@@ -204,7 +205,7 @@ class World:
         """M5: once all is reachable one run makes all agree, and the next plan is empty; raises `Wrong`. Whether the last act won, the judge says."""
         self.log.begin(self._stored())
         for server in self.servers.values():
-            server.error, server.refuses = None, False
+            server.error, server.refuses, server.lost_answers = None, False, 0
         self.clock.pass_by(minutes=STEP)
         await self.poll()
         for item in self.items:
@@ -318,6 +319,10 @@ class World:
         """Bring a server back."""
         self.servers[server].error = None
 
+    async def cut(self, server: str) -> None:
+        """Let a server take the next write and be gone before it answers."""
+        self.servers[server].lost_answers = 1
+
     async def reject(self, server: str) -> None:
         """Let a server refuse the next write."""
         self.servers[server].refuses = True
@@ -349,9 +354,10 @@ class World:
             await self._look(hint)
 
     async def _look(self, hint: Hint) -> None:
+        answers = self.servers[hint.account].error is None
         await self.viewer.run(Run(hints=(hint,)))
         for name, copy in self.copies.items():
-            if (copy.server, copy.item_id) == (hint.account, hint.item_id) and self.servers[hint.account].error is None:
+            if answers and (copy.server, copy.item_id) == (hint.account, hint.item_id):
                 self.log.add("read", name)
         self._written()
 
@@ -361,9 +367,12 @@ class World:
             server = self.servers[copy.server]
             if any(item == copy.item_id for item, _ in server.writes):
                 self.begun.discard(copy.item_id)
-                self.log.add("kept" if kept else "wrote", name)
+                self.log.add("cut" if copy.item_id in server.unanswered else "kept" if kept else "wrote", name)
+                if copy.item_id in server.unanswered and not server.unanswered[copy.item_id].played:
+                    self.log.add("unsure", name)
         for server in self.servers.values():
             server.writes.clear()
+            server.unanswered.clear()
 
     def _stored(self) -> Stored:
         """Tell when each copy of each item was last read and something had changed, as far as that is, or will be, on disk."""
@@ -375,7 +384,7 @@ class World:
         return self.agreed(item).position
 
 
-CONDITIONS = frozenset({"outage", "return", "reject", "lose"})
+CONDITIONS = frozenset({"outage", "return", "cut", "reject", "lose"})
 HINTED = frozenset({"watch", "unwatch", "seek", "open", "drop"})
 ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
     "watch": World.watch,
@@ -386,6 +395,7 @@ ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
     "replace": World.replace,
     "outage": World.outage,
     "return": World.returns,
+    "cut": World.cut,
     "reject": World.reject,
     "poll": World.poll_now,
     "lose": World.lose_next,
