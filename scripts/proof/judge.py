@@ -224,9 +224,10 @@ class Judge:
         self._doubt(event.where, now)
 
     def _doubt(self, name: str, now: int) -> None:
-        """Let a touch be taken for a view where a mark may have been sent that nobody remembers: rather so than a view lost (M3)."""
+        """Let a touch be taken for a view, which ends where it began, if a mark may have been sent that nobody remembers: rather so than a view lost (M3)."""
         for item in holds(name) if name in self.touched & (self.unsure | self.blank) else ():
             self.views[item].add(Act(name, True, 0, now, certain=False))
+            self.spots[item].add(Act(name, 0, 0, now, certain=False))
             self.untold |= {(True, name, item)}
 
     def _cut(self, event: Event, _now: int) -> None:
