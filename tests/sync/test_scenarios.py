@@ -16,7 +16,7 @@ from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Rating, S
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation, WriteKind, plan
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Direction, InitialSync, Policy, Traits
-from custom_components.plex_watchsync.sync.reconcile import Sighting, reconcile
+from custom_components.plex_watchsync.sync.reconcile import Sent, Sighting, reconcile
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RUNTIME = 7200
@@ -91,7 +91,8 @@ class Stage:
     def _sighting(self, words: Words, *, second: bool) -> Sighting:
         seen: str = words["second"] if second and "second" in words else words["seen"]
         said = words.get("marked_unwatched")
-        return Sighting(state(seen), NOW, RUNTIME, words.get("playing", False), moment(said) if said else None, confirmed=second)
+        sent = (Sent(state(words["sent"]), NOW),) if "sent" in words else ()
+        return Sighting(state(seen), NOW, RUNTIME, words.get("playing", False), moment(said) if said else None, confirmed=second, written=sent)
 
 
 def claimed(agreed: WatchState, at: datetime) -> Claims:

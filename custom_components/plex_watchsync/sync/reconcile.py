@@ -251,8 +251,8 @@ def _is_written(shown: WatchState, sent: Sent, replica: Replica, account: Accoun
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
-    """Whether an owed replica shows the agreed state by itself; where dates are written, a later date is a person's act."""
-    later = account.traits.writes_date and shown.played and _is_later_view(shown, item)
+    """Whether an owed replica shows the agreed state by itself, and no view that is later."""
+    later = shown.played and _is_later_view(shown, item)
     return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
 
 
