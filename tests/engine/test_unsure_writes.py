@@ -159,3 +159,19 @@ async def test_a_view_later_than_a_mark_that_was_lost(house: House, *, killed: b
     await house.sync()
     assert all(house.played("tt1").values())
     assert (house.changes[-1].kind, house.changes[-1].account) == (ChangeKind.WATCHED, "plex")
+
+
+async def test_a_view_where_the_same_was_owed_is_the_later_view(house: House) -> None:
+    """M1, M3: Plex was away, and somebody watched there what it was to be marked as; a position that somebody left elsewhere before that is over."""
+    house.servers["plex"].error = ServerUnavailable("unplugged")
+    house.servers["emby"].watch("tt1")
+    await house.hint("emby", "tt1")
+    house.servers["emby"].error = ServerUnavailable("unplugged")
+    house.clock.pass_by(minutes=10)
+    house.servers["emby"].stop_at("tt1", 600)
+    house.clock.pass_by(minutes=10)
+    house.servers["plex"].watch("tt1")
+    house.servers["plex"].error = house.servers["emby"].error = None
+    await house.sync()
+    assert all(house.played("tt1").values())
+    assert {server.records["tt1"].position for server in house.servers.values()} == {0}
