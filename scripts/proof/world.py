@@ -96,12 +96,11 @@ class World:
         """Yield all that can happen now."""
         for name, copy in self.copies.items():
             server = self.servers[copy.server]
-            state = server.records[copy.item_id]
             yield Step("watch", name)
             yield Step("seek", name)
             yield Step("replace", name)
             yield Step("hint", name)
-            if state.played:
+            if self._shown(name).played:
                 yield from (Step(what, name) for what in ("unwatch", "open"))
                 if server.kind is not ServerKind.PLEX:
                     yield Step("drop", name)
@@ -144,6 +143,8 @@ class World:
             if self.viewer.next_retry is not None:
                 await self.viewer.retry()
                 self._written()
+            if step.what in OF_WATCHED and not self._shown(step.where).played:
+                step = Step("nothing")
         await ACTS[step.what](self, step.where)
         self._meet(step)
         if self.hint and not any(self.hint.item_id in server.records for server in self.servers.values()):
@@ -245,7 +246,14 @@ class World:
             raise Wrong(f"{len(found)} items in the baseline are {item}")
         return found[0].claims.state
 
+    def _shown(self, name: str) -> WatchState:
+        copy = self.copies[name]
+        return self.servers[copy.server].records[copy.item_id]
+
     # What people and tools do.
+
+    async def nothing(self, _: str) -> None:
+        """Let time pass: what somebody meant to do to a watched title came too late, for Home Assistant took the mark."""
 
     async def watch(self, name: str) -> None:
         """Watch to the end; where Home Assistant forgot that it took Plex's flag away, that looks like a touch: Plex dates both, and counts from one again."""
@@ -386,7 +394,9 @@ class World:
 
 CONDITIONS = frozenset({"outage", "return", "cut", "reject", "lose"})
 HINTED = frozenset({"watch", "unwatch", "seek", "open", "drop"})
+OF_WATCHED = frozenset({"unwatch", "open", "drop"})
 ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
+    "nothing": World.nothing,
     "watch": World.watch,
     "unwatch": World.unwatch,
     "seek": World.seek,
