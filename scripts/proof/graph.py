@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
+from .acts import CONDITIONS
 from .canon import end_of, names
 from .judge import Event, Wrong
 from .stage import Step
-from .world import CONDITIONS, World
+from .world import World
 
 CRASH = Step("restart")
 DISTURBANCES = frozenset({"outage", "cut", "reject", "lose", "hint", "again", "restart"})

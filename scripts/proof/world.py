@@ -2,28 +2,28 @@
 
 import copyreg
 import pickle
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from custom_components.plex_watchsync.engine.outbox import Entry, Outbox
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
-from custom_components.plex_watchsync.ports import Hint, ServerKind, ServerUnavailable
+from custom_components.plex_watchsync.ports import Hint, ServerKind
 from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, ReplicaId, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, Traits
 from tests.engine.fakes import LIBRARY, START, Clock
 
+from .acts import ACTS, CONDITIONS, HINTED, OF_WATCHED
 from .ice import Disk, Mute, pickled_by_number, pickled_short
-from .judge import Clear, Wrong
+from .judge import Wrong
 from .log import Log, Stored
 from .servers import HabitServer
 from .stage import Copy, Stage, Step
 
 STEP, POLL = 15, 61  # minutes; longer than the outbox ever waits
-SPOTS = (600, 1200, 1800)
 
 
 @dataclass(slots=True)
@@ -250,118 +250,17 @@ class World:
         copy = self.copies[name]
         return self.servers[copy.server].records[copy.item_id]
 
-    # What people and tools do.
-
-    async def nothing(self, _: str) -> None:
-        """Let time pass: what somebody meant to do to a watched title came too late, for Home Assistant took the mark."""
-
-    async def watch(self, name: str) -> None:
-        """Watch to the end; where Home Assistant forgot that it took Plex's flag away, that looks like a touch: Plex dates both, and counts from one again."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        server.watch(copy.item_id)
-        self.begun.discard(copy.item_id)
-        self.log.add("acted", name, played=True, position=0, clear=Clear.UNLESS_BLANK if server.kind is ServerKind.PLEX else Clear.YES)
-        await self._tell(name)
-
-    async def unwatch(self, name: str) -> None:
-        """Mark unwatched."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        server.unwatch(copy.item_id)
-        self.begun.discard(copy.item_id)
-        said = server.kind is not ServerKind.PLEX and server.error is None and not self.lose
-        self.log.add("acted", name, played=False, position=0, dated=said, clear=Clear.YES if said else Clear.UNLESS_BLANK)
-        await self._tell(name, unplayed=server.kind is not ServerKind.PLEX)
-
-    async def seek(self, name: str) -> None:
-        """Stop half-way, elsewhere than where it is."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        known = server.records[copy.item_id].position
-        position = next(spot for spot in SPOTS if abs(spot - known) > 60 and all(abs(spot - other) > 60 for one in copy.holds for other in (self._spot(one),)))
-        server.stop_at(copy.item_id, position)
-        self.begun.discard(copy.item_id)
-        self.log.add("acted", name, position=position if len(copy.holds) == 1 else None)
-        await self._tell(name)
-
-    async def open(self, name: str) -> None:
-        """Open a watched title by mistake; on Emby that looks like another view."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        resumes = bool(server.records[copy.item_id].position)
-        server.open(copy.item_id)
-        self.begun.add(copy.item_id)
-        again = True if server.kind is ServerKind.EMBY else None
-        removed = 0 if again or resumes else None
-        self.log.add("acted", name, played=again, position=removed, clear=Clear.NO)
-        await self._tell(name)
-
-    async def drop(self, name: str) -> None:
-        """Let a tool take the flag alone: an unwatch on Jellyfin, nothing on Emby."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        server.drop_flag(copy.item_id)
-        self.begun.add(copy.item_id)
-        if server.kind is ServerKind.JELLYFIN:
-            self.log.add("acted", name, played=False, position=0, dated=False, clear=Clear.UNLESS_BLANK)
-        else:
-            self.log.add("hidden", name)
-        await self._tell(name)
-
-    async def replace(self, name: str) -> None:
-        """Replace the file: another id, and nothing known of it."""
-        copy = self.copies[name]
-        server = self.servers[copy.server]
-        del server.records[copy.item_id], server.parts[copy.item_id]
-        copy.number += 1
-        server.stock(copy.item_id)
-        server.parts[copy.item_id] = copy.parts
-        self.log.add("replaced", name)
-
-    async def outage(self, server: str) -> None:
-        """Take a server off the network."""
-        self.servers[server].error = ServerUnavailable("unplugged")
-
-    async def returns(self, server: str) -> None:
-        """Bring a server back."""
-        self.servers[server].error = None
-
-    async def cut(self, server: str) -> None:
-        """Let a server take the next write and be gone before it answers."""
-        self.servers[server].lost_answers = 1
-
-    async def reject(self, server: str) -> None:
-        """Let a server refuse the next write."""
-        self.servers[server].refuses = True
-
-    async def poll_now(self, _: str) -> None:
-        """Let an hour pass."""
-        await self.poll()
-
-    async def lose_next(self, _: str) -> None:
-        """Let the next hint be lost."""
-        self.lose = True
-
-    async def hinted(self, name: str) -> None:
-        """Let a hint come that is doubled, late or mistaken: it says no more than that one should look."""
-        copy = self.copies[name]
-        await self._look(Hint(copy.server, copy.item_id, self.clock()))
-
-    async def again(self, _: str) -> None:
-        """Let the last hint that names an unwatch come a second time, or the lost one at last."""
-        if self.hint is not None:
-            await self._look(self.hint)
-
-    async def _tell(self, name: str, *, unplayed: bool = False) -> None:
+    async def tell(self, name: str, *, unplayed: bool = False) -> None:
+        """Let a server tell what was done to a copy, unless that is lost; `unplayed`: it names an unwatch."""
         copy = self.copies[name]
         hint = Hint(copy.server, copy.item_id, self.clock(), unplayed)
         self.hint = hint if unplayed else self.hint
         lost, self.lose = self.lose or self.servers[copy.server].error is not None, False
         if not lost:
-            await self._look(hint)
+            await self.look(hint)
 
-    async def _look(self, hint: Hint) -> None:
+    async def look(self, hint: Hint) -> None:
+        """Follow a hint."""
         answers = self.servers[hint.account].error is None
         await self.viewer.run(Run(hints=(hint,)))
         for name, copy in self.copies.items():
@@ -387,31 +286,6 @@ class World:
         now = {(copy.server, copy.item_id): name for name, copy in self.copies.items()}
         known = ((now.get(replica_id), item.item_id, replica.at) for item in self.viewer.baseline for replica_id, replica in item.replicas.items())
         return {(name, item.rpartition("/")[2]): at for name, item, at in known if name and at}
-
-    def _spot(self, item: str) -> int:
-        return self.agreed(item).position
-
-
-CONDITIONS = frozenset({"outage", "return", "cut", "reject", "lose"})
-HINTED = frozenset({"watch", "unwatch", "seek", "open", "drop"})
-OF_WATCHED = frozenset({"unwatch", "open", "drop"})
-ACTS: dict[str, Callable[[World, str], Awaitable[None]]] = {
-    "nothing": World.nothing,
-    "watch": World.watch,
-    "unwatch": World.unwatch,
-    "seek": World.seek,
-    "open": World.open,
-    "drop": World.drop,
-    "replace": World.replace,
-    "outage": World.outage,
-    "return": World.returns,
-    "cut": World.cut,
-    "reject": World.reject,
-    "poll": World.poll_now,
-    "lose": World.lose_next,
-    "hint": World.hinted,
-    "again": World.again,
-}
 
 
 RECORDS = (WatchState, Media, Part, Traits, AccountPolicy, Account, Operation, Hint, Policy)
