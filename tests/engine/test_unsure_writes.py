@@ -1,5 +1,7 @@
 """M3: a write whose answer was lost, or that a crash came after, is nobody's act when it shows later."""
 
+from dataclasses import replace
+
 import pytest
 
 from custom_components.plex_watchsync.engine.report import ChangeKind
@@ -174,4 +176,25 @@ async def test_a_view_where_the_same_was_owed_is_the_later_view(house: House) ->
     house.servers["plex"].error = house.servers["emby"].error = None
     await house.sync()
     assert all(house.played("tt1").values())
+    assert {server.records["tt1"].position for server in house.servers.values()} == {0}
+
+
+async def test_a_position_that_we_wrote_is_nobody_s_when_the_flag_is_taken(house: House) -> None:
+    """M3, R5: Jellyfin took a position and was gone before it answered; a tool then takes the flag alone there, and nobody watches again."""
+    for server in house.servers.values():
+        server.watch("tt1")
+    await house.sync()
+    house.servers["plex"].stop_at("tt1", 600)
+    await house.hint("plex", "tt1")
+    jellyfin = house.servers["jellyfin"]
+    jellyfin.lost_answers = 1
+    jellyfin.records["tt1"] = replace(jellyfin.records["tt1"], played=False, position=0, play_count=2, last_played=house.clock())  # opened by mistake
+    await house.hint("jellyfin", "tt1")
+    assert jellyfin.records["tt1"].position == 600
+    house.servers["plex"].unwatch("tt1")
+    await house.hint("plex", "tt1")
+    jellyfin.records["tt1"] = replace(jellyfin.records["tt1"], played=False)
+    jellyfin.error = None
+    await house.sync()
+    assert not any(house.played("tt1").values())
     assert {server.records["tt1"].position for server in house.servers.values()} == {0}

@@ -197,6 +197,8 @@ def _moved(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy,
     if not account.sync_position or replica.several:
         return Finding("W3 positions are not synced here", settled=True)
     spot = usable_position(shown.position, seen.runtime, policy)
+    if spot and any(abs(spot - sent.state.position) <= policy.position_tolerance_seconds for sent in seen.written):  # whoever took the flag since (M3)
+        return Finding("M3 shows the position that was written")
     removed = not shown.position and known.position and (shown.played or shown.last_played is None)
     if spot or removed:
         return Finding("W3 position moved", Claims(spot=Spot(_dated(item, replica, seen), spot)))
