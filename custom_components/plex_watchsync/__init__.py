@@ -19,7 +19,7 @@ from .helpers import is_household, server_of
 from .hub import HUB, hub_of
 from .issues import show_replaced, show_slow
 from .moves import async_follow
-from .ports import AuthFailed, Forbidden, OtherServer, ServerError, ServerUnavailable, StoreError, StoreTooNew
+from .ports import AuthFailed, Forbidden, OtherServer, ServerError, StoreError, StoreTooNew
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -108,11 +108,10 @@ async def _check(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> None:
         raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="auth_failed", translation_placeholders=placeholders) from error
     except OtherServer as error:
         show_replaced(hass, entry, replaced=True)
-        await async_follow(hass, entry)  # its address may be another machine's by now
+        await async_follow(hass, entry, error)
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="other_server", translation_placeholders=placeholders) from error
     except ServerError as error:
-        if isinstance(error, ServerUnavailable):
-            await async_follow(hass, entry)  # found elsewhere, it is set up anew at once
+        await async_follow(hass, entry, error)  # found elsewhere, it is set up anew at once
         placeholders["error"] = str(error)
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="server_failed", translation_placeholders=placeholders) from error
     show_replaced(hass, entry, replaced=False)

@@ -121,8 +121,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         """Import what changed on the server, and write what follows from it everywhere."""
         await self.hub.sync(Run(accounts=self.accounts, recent=True))
         if self.problem is not None:
-            if isinstance(self.problem, ServerUnavailable | OtherServer):
-                await async_follow(self.hass, self.config_entry)
+            await async_follow(self.hass, self.config_entry, self.problem)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="server_failed",

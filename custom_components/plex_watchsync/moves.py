@@ -10,15 +10,15 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from .const import CONF_KIND
 from .helpers import plex_tv_of
 from .logger import LOGGER
-from .ports import ServerError, ServerKind
+from .ports import OtherServer, ServerError, ServerKind, ServerUnavailable
 from .servers import probe
 
 PATIENCE = 60  # seconds; addresses that lead nowhere take their time, and there may be many
 
 
-async def async_follow(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Look where a Plex server is that does not answer any more: plex.tv knows; whether it was found elsewhere, and the entry changed."""
-    if entry.data[CONF_KIND] != ServerKind.PLEX:
+async def async_follow(hass: HomeAssistant, entry: ConfigEntry, problem: ServerError) -> bool:
+    """Look where a Plex server is that nothing, or another server, answers for: plex.tv knows; whether it was found elsewhere, and the entry changed."""
+    if entry.data[CONF_KIND] != ServerKind.PLEX or not isinstance(problem, ServerUnavailable | OtherServer):
         return False
     plex_tv = plex_tv_of(hass, entry)
     try:

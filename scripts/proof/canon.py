@@ -31,13 +31,12 @@ def end_of(world: World) -> bytes:
     return _hash(_core(world, kills=False))
 
 
-def names(world: World, steps_left: int) -> tuple[bytes, ...]:
-    """Return the same bytes for worlds in which the same can happen: in any number of steps, and, if it is the last step that is left, in one.
+def name_of(world: World, *, kills: bool = True) -> bytes:
+    """Return the same bytes for worlds in which the same can happen; `kills`: Home Assistant may be killed, which is a second step.
 
-    What is on disk is what Home Assistant knows, but for looks; and that is forgotten in a kill, which is a second step.
+    What is on disk is what Home Assistant knows, but for looks, which a kill makes it forget.
     """
-    around, some = _around(world), (True, False) if steps_left == 1 else (True,)
-    return tuple(_hash((_core(world, kills=kills), around)) for kills in some)
+    return _hash((_core(world, kills=kills), _around(world)))
 
 
 def _hash(plain: Plain) -> bytes:

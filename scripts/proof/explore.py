@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import batched, count
 
-from .canon import names
+from .canon import name_of
 from .graph import DISTURBANCES, End, Events, Found, Move, Node, Path, Waiting, Which, ended, expand, sort_of
 from .judge import Judge, Wrong
 from .stage import Stage, Step
@@ -254,7 +254,7 @@ def explore(stage: Stage, depth: int, pool: Executor, *, disturbances: int | Non
 
 async def _root(stage: Stage, *, played: bool) -> tuple[bytes, Node, Judge]:
     world = await World.of(stage, played=played)
-    known, *_ = names(world, -1)
+    known = name_of(world)
     waiting = Waiting(known, zlib.compress(world.frozen()))
     return known, Node(await ended(world), waiting), Judge.of(world.copies, played=played)
 

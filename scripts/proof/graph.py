@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 
 from .acts import CONDITIONS
-from .canon import end_of, names
+from .canon import end_of, name_of
 from .judge import Event, Wrong
 from .stage import Step
 from .world import World
@@ -133,16 +133,17 @@ class Expansion:
         last, known = world.last_condition, self.waiting.meets
         for number, step in enumerate(world.steps()):
             if step.what in CONDITIONS:
-                if self.steps_left > 1 and Which.DISTURBED in self.which:
+                if self._is_disturbed:
                     yield await self._set(step)
             elif last and known and not last & known[number]:
                 self.meets.append(known[number])
-            elif self._crashes or self.which & sort_of((step,)):
+            elif self._is_disturbed or self.which & sort_of((step,)):
                 async for move in self._go(step):
                     yield move
 
     @property
-    def _crashes(self) -> bool:
+    def _is_disturbed(self) -> bool:
+        """Whether there may be conditions and kills, which take a second step to matter."""
         return self.steps_left > 1 and Which.DISTURBED in self.which
 
     async def _set(self, step: Step) -> Move:
@@ -164,7 +165,7 @@ class Expansion:
             self.meets.append(world.met)
         if not world.is_new:
             return
-        if self._crashes and world.is_dirty:
+        if self._is_disturbed and world.is_dirty:
             crashed = World.thawed(world.frozen())
             await crashed.crash()
             yield Move((step, CRASH), *await _keep(self.found, crashed, self.steps_left - 2))
@@ -176,8 +177,8 @@ class Expansion:
 async def _keep(found: Found, world: World, steps_left: int, meets: bytes = b"") -> tuple[bytes, Events]:
     """Name a world, and, if this process meets it for the first time, freeze it and see how it ends; of the last only the end matters."""
     events = world.log.take()
-    also, *less = names(world, steps_left) if steps_left else (end_of(world),)
-    known = less[0] if less else also
+    also = name_of(world) if steps_left else end_of(world)
+    known = name_of(world, kills=False) if steps_left == 1 else also
     if _met.worlds.get(known, -1) < steps_left:
         _met.worlds[known] = steps_left
         goes_on = steps_left and _met.worlds.get(also, -1) <= steps_left

@@ -17,7 +17,7 @@ from custom_components.plex_watchsync.sync.policy import AccountPolicy, Policy, 
 from tests.engine.fakes import LIBRARY, START, Clock
 
 from .acts import ACTS, CONDITIONS, HINTED, OF_WATCHED
-from .ice import Disk, Mute, pickled_by_number, pickled_short
+from .freezing import Disk, Mute, pickled_by_number, pickled_short
 from .judge import Wrong
 from .log import Log, Stored
 from .servers import HabitServer

@@ -10,14 +10,19 @@ from custom_components.plex_watchsync.ports import ServerUnavailable
 from .conftest import House
 
 
+async def _watch_and_unwatch(house: House) -> None:
+    """Watch on Jellyfin and take it back."""
+    house.servers["jellyfin"].watch("tt1")
+    await house.hint("jellyfin", "tt1")
+    house.servers["jellyfin"].unwatch("tt1")
+    await house.hint("jellyfin", "tt1", unplayed=True)
+
+
 async def _unsure(house: House, name: str) -> None:
     """Let a server take a mark and vanish before it answers; the title is unwatched elsewhere meanwhile."""
     house.servers[name].lost_answers = 1
-    house.servers["jellyfin"].watch("tt1")
-    await house.hint("jellyfin", "tt1")
-    assert house.servers[name].records["tt1"].played or house.servers[name].deaf
-    house.servers["jellyfin"].unwatch("tt1")
-    await house.hint("jellyfin", "tt1", unplayed=True)
+    await _watch_and_unwatch(house)
+    assert house.servers[name].records["tt1"].played is not house.servers[name].deaf
     house.servers[name].error = None
     house.changes.clear()
 
@@ -53,10 +58,7 @@ async def test_a_lost_answer_survives_a_restart(house: House) -> None:
 async def test_what_was_refused_is_not_taken_for_written(house: House) -> None:
     """M3: the server is asked at once; a person who then watches there is believed."""
     house.servers["plex"].write_error = ServerUnavailable("503")
-    house.servers["jellyfin"].watch("tt1")
-    await house.hint("jellyfin", "tt1")
-    house.servers["jellyfin"].unwatch("tt1")
-    await house.hint("jellyfin", "tt1", unplayed=True)
+    await _watch_and_unwatch(house)
     house.servers["plex"].write_error = None
     house.servers["plex"].watch("tt1")
     await house.hint("plex", "tt1")
@@ -134,10 +136,7 @@ async def test_a_view_after_an_unwatch_that_a_crash_followed_and_that_was_opened
 async def test_a_view_where_a_mark_was_owed_and_never_sent(house: House) -> None:
     """M3, M5: Plex was away when its mark was planned and taken back; killed then, Home Assistant takes what was watched there for no mark of its own."""
     house.servers["plex"].error = ServerUnavailable("unplugged")
-    house.servers["jellyfin"].watch("tt1")
-    await house.hint("jellyfin", "tt1")
-    house.servers["jellyfin"].unwatch("tt1")
-    await house.hint("jellyfin", "tt1", unplayed=True)
+    await _watch_and_unwatch(house)
     house.clock.pass_by(minutes=5)
     house.servers["plex"].watch("tt1")
     house.clock.pass_by(minutes=5)

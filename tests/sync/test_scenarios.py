@@ -13,10 +13,10 @@ from custom_components.plex_watchsync.sync.baseline import Baseline
 from custom_components.plex_watchsync.sync.item import Item, Replica
 from custom_components.plex_watchsync.sync.match import attach
 from custom_components.plex_watchsync.sync.merge import NEVER, Claims, Rating, Spot, View
-from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, WatchState
+from custom_components.plex_watchsync.sync.model import Media, MediaKind, Observation, Part, ReplicaId, Sent, WatchState
 from custom_components.plex_watchsync.sync.plan import Operation, WriteKind, plan
 from custom_components.plex_watchsync.sync.policy import AccountPolicy, Direction, InitialSync, Policy, Traits
-from custom_components.plex_watchsync.sync.reconcile import Sent, Sighting, reconcile
+from custom_components.plex_watchsync.sync.reconcile import Sighting, reconcile
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RUNTIME = 7200

@@ -12,10 +12,10 @@ from ..sync.guard import Trip, too_many, vanished, would_unwatch
 from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.merge import NEVER
-from ..sync.model import ReplicaId, WatchState
+from ..sync.model import ReplicaId, Sent, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
-from ..sync.reconcile import Finding, Outcome, Sent, Sighting, reconcile
+from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
 from .holds import Hold, Holds
 from .journal import Journal, Note, NoteKind, weakness
 from .pace import in_order, paced

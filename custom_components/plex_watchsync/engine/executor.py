@@ -9,11 +9,11 @@ from ..ports import Forbidden, ItemNotFound, RateLimited, ServerError, ServerUna
 from ..sync.baseline import Baseline
 from ..sync.item import Replica
 from ..sync.match import detach, named, not_shown
-from ..sync.model import Observation, WatchState
+from ..sync.model import Observation, Sent, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
-from ..sync.reconcile import Sent, has_position, shows
+from ..sync.reconcile import has_position, shows
 from .journal import Journal, Note, NoteKind, weakness
 from .outbox import Entry, Outbox
 from .report import Report

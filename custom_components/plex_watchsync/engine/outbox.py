@@ -8,10 +8,9 @@ from typing import Any
 
 from ..ports import Documents, StoreError
 from ..sync.merge import NEVER
-from ..sync.model import ReplicaId
+from ..sync.model import ReplicaId, Sent
 from ..sync.plan import Operation, WriteKind
-from ..sync.reconcile import Sent
-from ..sync.record import state_of, state_row
+from ..sync.record import sent_of, sent_row, state_of, state_row
 from .pace import paced
 
 FIRST_DELAY = timedelta(seconds=5)
@@ -172,7 +171,7 @@ def _row(entry: Entry) -> list[Any]:
         state_row(operation.shown),
         dict(operation.revisions),
         operation.reason,
-        [[state_row(sent.state), sent.at.timestamp()] for sent in entry.sent],
+        [sent_row(sent) for sent in entry.sent],
         entry.superseded,
     ]
 
@@ -181,7 +180,7 @@ def _entry(row: list[Any], now: datetime) -> Entry:
     """Read an entry; what was to be sent may have been sent just before Home Assistant was killed."""
     account, item, kind, wanted, shown, revisions, reason, rows, superseded = row
     operation = Operation(ReplicaId(account, item), WriteKind(kind), state_of(wanted), state_of(shown), revisions, reason)
-    sent = tuple(Sent(state_of(state), datetime.fromtimestamp(at, now.tzinfo)) for state, at in rows)
+    sent = tuple(map(sent_of, rows))
     if not superseded:
         sent = (Sent(operation.wanted, now), *(known for known in sent if known.state != operation.wanted))
     return Entry(operation, now, sent=sent, superseded=superseded)

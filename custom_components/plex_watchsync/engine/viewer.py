@@ -271,7 +271,8 @@ class ViewerSync:
         if cycle.run.kind is RunKind.IMPORT:
             return
         operations = await cycle.operations()
-        for replica_id in self.outbox.entries.keys() & cycle.weighed:
+        idle = cycle.weighed - {operation.replica for operation in operations}
+        async for replica_id in paced(self.outbox.entries.keys() & idle):
             if not any(item.is_owed(replica_id) for item in self.baseline.of_replica(replica_id)):
                 self.outbox.supersede(replica_id)
         async for operation in paced(operations):

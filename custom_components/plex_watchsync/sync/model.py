@@ -56,6 +56,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A state that was sent to a server, at the latest at `at`: of what was sent before a kill it is only known that it was before."""
+
+    state: WatchState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One item of a server as one account reads it; several parts when the file holds several episodes (I5). `file`: its path, where names may match (I6)."""
 

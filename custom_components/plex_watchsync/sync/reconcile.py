@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from .item import Item, Replica
 from .merge import NEVER, NO_CLAIMS, Claims, Spot, View, merge
-from .model import ReplicaId, WatchState
+from .model import ReplicaId, Sent, WatchState
 from .policy import AccountPolicy, InitialSync, Policy
 from .rating import alike, expected, rated
 
@@ -17,14 +17,6 @@ DATE_TOLERANCE = timedelta(minutes=2)
 """Servers cut and round dates; two views of one title lie further apart."""
 
 _TICK = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A state that was sent to a server, at the latest at `at`: of what was sent before a kill it is only known that it was before."""
-
-    state: WatchState
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +189,9 @@ def _moved(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy,
     if not account.sync_position or replica.several:
         return Finding("W3 positions are not synced here", settled=True)
     spot = usable_position(shown.position, seen.runtime, policy)
-    if spot and any(abs(spot - sent.state.position) <= policy.position_tolerance_seconds for sent in seen.written):  # whoever took the flag since (M3)
+    if spot and any(
+        abs(spot - sent.state.position) <= policy.position_tolerance_seconds for sent in seen.written
+    ):  # our own, whatever became of the flag since (M3)
         return Finding("M3 shows the position that was written")
     removed = not shown.position and known.position and (shown.played or shown.last_played is None)
     if spot or removed:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .item import Item, Replica
 from .merge import Claims, Rating, Spot, View
-from .model import Media, MediaKind, ReplicaId, WatchState
+from .model import Media, MediaKind, ReplicaId, Sent, WatchState
 
 type Row = Any  # nested lists of texts, numbers, flags and None
 
@@ -67,6 +67,16 @@ def state_row(state: WatchState) -> list[Any]:
 def state_of(row: Row) -> WatchState:
     """Read a flattened watch state."""
     return WatchState(row[0], row[1], row[2], _date(row[3]), row[4] if len(row) > 4 else None)
+
+
+def sent_row(sent: Sent) -> list[Any]:
+    """Flatten what was sent."""
+    return [state_row(sent.state), _time(sent.at)]
+
+
+def sent_of(row: Row) -> Sent:
+    """Read what was sent."""
+    return Sent(state_of(row[0]), _moment(row[1]))
 
 
 def _time(at: datetime | None) -> float | None:
