@@ -44,6 +44,12 @@ async def read(hass: HomeAssistant, viewer_id: str, name: str | None) -> tuple[s
     return await hass.async_add_executor_job(_read, folder_of(hass), name, _stem_of(hass, viewer_id))
 
 
+async def names(hass: HomeAssistant, viewer_id: str) -> list[str]:
+    """Return the names of a viewer's backups, the newest first."""
+    files = await hass.async_add_executor_job(_files, folder_of(hass), _stem_of(hass, viewer_id))
+    return [path.name for path in reversed(files)]
+
+
 def schedule(hass: HomeAssistant, household: ConfigEntry) -> None:
     """Write backups as often as the options say, counted from the newest, whenever Home Assistant runs."""
     days = int(household.options.get(CONF_BACKUP_INTERVAL_DAYS, 0))

@@ -49,6 +49,8 @@ CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 CONF_BACKUP_INTERVAL_DAYS: Final = "backup_interval_days"  # 0: never
 CONF_BACKUP_KEEP: Final = "backup_keep"
 
+CONF_FILE: Final = "file"  # of a backup
+
 DEFAULT_REALTIME: Final = True
 DEFAULT_JOURNAL_DAYS: Final = 30
 DEFAULT_JOURNAL_ENTRIES: Final = 20_000

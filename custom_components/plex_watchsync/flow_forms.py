@@ -1,6 +1,6 @@
 """The forms of the flows, and what a server's error is called in them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import probatio
 
@@ -27,6 +27,7 @@ from .const import (
     CONF_BREAKER_ITEMS,
     CONF_BREAKER_PERCENT,
     CONF_DIRECTION,
+    CONF_FILE,
     CONF_FULL_INTERVAL,
     CONF_IMPORT_INTERVAL,
     CONF_INITIAL_SYNC,
@@ -114,6 +115,11 @@ def server(names: Mapping[str, str]) -> probatio.Schema:
     """Ask which of an account's servers it is."""
     options = [SelectOptionDict(value=server_id, label=name) for server_id, name in names.items()]
     return probatio.Schema({probatio.Required(CONF_SERVER, default=next(iter(names))): SelectSelector(SelectSelectorConfig(options=options))})
+
+
+def backup(files: Sequence[str]) -> probatio.Schema:
+    """Ask which of a viewer's backups it is, the newest first."""
+    return probatio.Schema({probatio.Required(CONF_FILE, default=files[0]): SelectSelector(SelectSelectorConfig(options=list(files)))})
 
 
 def credentials(secret: str) -> probatio.Schema:

@@ -1,14 +1,15 @@
 """Repairs: approve or discard what is held; begin anew where what was agreed on is lost."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from . import anew, backups
-from .const import DOMAIN
+from . import anew, backups, flow_forms
+from .const import CONF_FILE, DOMAIN
 from .engine.report import Report
 from .flow_preview import previewed
 from .held import placeholders, viewer_name
@@ -49,7 +50,7 @@ class HeldRunFlow(RepairsFlow):
 class LostBaselineFlow(RepairsFlow):
     """Asks how to begin anew with a viewer whose agreed state is lost, and shows first what that would do (G1, G3)."""
 
-    _backup: tuple[Entry, ...] = ()
+    _files: Sequence[str] = ()
     _saved: tuple[Entry, ...] = ()
     _planning: asyncio.Task[Report] | None = None
 
@@ -61,18 +62,22 @@ class LostBaselineFlow(RepairsFlow):
         """Let choose: a backup first, if there is one, or nothing but what the servers show."""
         if self._viewer_id not in self.hass.data[HUB].lost:
             return self.async_abort(reason="not_lost")
-        try:
-            file, backup = await backups.read(self.hass, self._viewer_id, None)
-        except OSError, PortableError, UnicodeDecodeError:
-            file, options = "-", ["merge_anew"]
-        else:
-            self._backup, options = backup.entries, ["restore_backup", "merge_anew"]
-        return self.async_show_menu(step_id="init", menu_options=options, description_placeholders={**self._whose(), "file": file})
+        self._files = await backups.names(self.hass, self._viewer_id)
+        options = ["restore_backup", "merge_anew"] if self._files else ["merge_anew"]
+        return self.async_show_menu(step_id="init", menu_options=options, description_placeholders=self._whose())
 
     async def async_step_restore_backup(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin with what the newest backup says."""
-        self._saved = self._backup
-        return await self.async_step_reading()
+        """Begin with what a backup says; a broken one is not the last word, as there may be an older one."""
+        errors = {}
+        if user_input is not None:
+            try:
+                self._saved = (await backups.read(self.hass, self._viewer_id, user_input[CONF_FILE]))[1].entries
+            except OSError, PortableError, UnicodeDecodeError:
+                errors[CONF_FILE] = "broken_backup"
+            else:
+                return await self.async_step_reading()
+        schema = flow_forms.backup(self._files)
+        return self.async_show_form(step_id="restore_backup", data_schema=schema, errors=errors, description_placeholders=self._whose())
 
     async def async_step_merge_anew(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Begin with nothing."""

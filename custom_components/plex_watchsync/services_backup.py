@@ -10,7 +10,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
 from . import backups
-from .const import CONF_VIEWER, DOMAIN
+from .const import CONF_FILE, CONF_VIEWER, DOMAIN
 from .engine.restore import Restore
 from .engine.run import Run
 from .engine.viewer import ViewerSync
@@ -21,7 +21,6 @@ from .service_media import WHO
 from .service_targets import Action, refused, viewer_of, viewers_of
 from .sync.portable import PortableError
 
-ATTR_FILE = "file"
 ATTR_DRY_RUN = "dry_run"
 ATTR_IGNORE_DATE = "ignore_date"
 
@@ -29,7 +28,7 @@ BACKUP_SCHEMA = probatio.Schema(WHO)
 RESTORE_SCHEMA = probatio.Schema(
     {
         **WHO,
-        probatio.Optional(ATTR_FILE): cv.string,
+        probatio.Optional(CONF_FILE): cv.string,
         probatio.Optional(ATTR_DRY_RUN, default=True): cv.boolean,
         probatio.Optional(ATTR_IGNORE_DATE, default=False): cv.boolean,
     }
@@ -44,7 +43,7 @@ async def _backup(call: ServiceCall) -> ServiceResponse:
             path = await backups.write(call.hass, viewer)
         except (OSError, HomeAssistantError) as error:
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="backup_failed", translation_placeholders={"error": str(error)}) from error
-        rows.append({CONF_VIEWER: _name(call.hass, viewer), ATTR_FILE: path.name, "folder": str(path.parent)})
+        rows.append({CONF_VIEWER: _name(call.hass, viewer), CONF_FILE: path.name, "folder": str(path.parent)})
     return {"backups": rows}
 
 
@@ -53,9 +52,9 @@ async def _restore(call: ServiceCall) -> ServiceResponse:
     hub = call.hass.data[HUB]
     viewer = viewer_of(hub, call)
     try:
-        name, saved = await backups.read(call.hass, viewer.viewer, call.data.get(ATTR_FILE))
+        name, saved = await backups.read(call.hass, viewer.viewer, call.data.get(CONF_FILE))
     except OSError as error:
-        raise refused("no_backup", file=str(call.data.get(ATTR_FILE, ""))) from error
+        raise refused("no_backup", file=str(call.data.get(CONF_FILE, ""))) from error
     except (PortableError, UnicodeDecodeError) as error:
         raise refused("broken_backup", error=str(error)) from error
     run = Run(dry_run=call.data[ATTR_DRY_RUN], run_id=ulid_now())
@@ -63,7 +62,7 @@ async def _restore(call: ServiceCall) -> ServiceResponse:
     report = await hub.sync_viewer(viewer, run, restore)
     return {
         **(answer(call.hass, run, [report]) or {}),
-        ATTR_FILE: name,
+        CONF_FILE: name,
         "saved": saved.created.isoformat(),
         "saved_viewer": saved.viewer,
         "items": len(saved.entries),

@@ -110,9 +110,12 @@ async def test_beginning_anew(
     assert found is not None
     shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": found.issue_id})
     assert (shown["type"], shown["menu_options"]) == ("menu", ["restore_backup", "merge_anew"])
-    assert shown["description_placeholders"]["file"].startswith("anna-")
     address = f"/api/repairs/issues/fix/{shown['flow_id']}"
     shown = await step(client, address, {"next_step_id": choice})
+    if choice == "restore_backup":
+        (field,) = shown["data_schema"]
+        assert (field["name"], field["default"][:5], field["selector"]["select"]["options"]) == ("file", "anna-", [field["default"]])
+        shown = await step(client, address, {"file": field["default"]})
     shown = await waited(lost, client, address, shown)
     assert (shown["type"], shown["step_id"]) == ("form", "preview")
     placeholders = shown["description_placeholders"]
@@ -135,12 +138,29 @@ async def test_a_server_that_is_away_cannot_be_shown(lost: House, hass_client: C
     assert found is not None
     lost.places["emby"].simulator.faults.offline = True
     shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": found.issue_id})
-    assert (shown["menu_options"], shown["description_placeholders"]["file"]) == (["merge_anew"], "-")
+    assert shown["menu_options"] == ["merge_anew"]
     address = f"/api/repairs/issues/fix/{shown['flow_id']}"
     shown = await step(client, address, {"next_step_id": "merge_anew"})
     shown = await waited(lost, client, address, shown)
     assert (shown["type"], shown["reason"]) == ("abort", "cannot_connect")
     assert issue(lost)
+
+
+async def test_a_broken_backup_is_not_the_last_word(lost: House, hass_client: ClientSessionGenerator) -> None:
+    """G3: what broke what was agreed on may have broken the newest backup as well; an older one can be chosen."""
+    (good,) = (Path(lost.hass.config.config_dir) / DOMAIN / "backups").iterdir()
+    broken = good.with_name(f"{good.name[: good.name.rindex('-')]}-99991231T235959Z.json")
+    broken.write_text(good.read_text()[:-10])
+    client, found = await hass_client(), issue(lost)
+    assert found is not None
+    shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": found.issue_id})
+    address = f"/api/repairs/issues/fix/{shown['flow_id']}"
+    shown = await step(client, address, {"next_step_id": "restore_backup"})
+    assert shown["data_schema"][0]["selector"]["select"]["options"] == [broken.name, good.name]
+    shown = await step(client, address, {"file": broken.name})
+    assert (shown["step_id"], shown["errors"]) == ("restore_backup", {"file": "broken_backup"})
+    shown = await waited(lost, client, address, await step(client, address, {"file": good.name}))
+    assert (shown["step_id"], shown["description_placeholders"]["watched"]) == ("preview", "4")
 
 
 async def test_what_is_there_again_needs_no_repair(lost: House, hass_client: ClientSessionGenerator) -> None:
