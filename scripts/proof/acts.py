@@ -10,7 +10,7 @@ from .judge import Clear
 if TYPE_CHECKING:
     from .world import World
 
-SPOTS = (600, 1200, 1800)
+SPOTS = (600, 1200, 1800, 2400)
 
 
 async def nothing(world: World, _: str) -> None:

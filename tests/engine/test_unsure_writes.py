@@ -197,3 +197,20 @@ async def test_a_position_that_we_wrote_is_nobody_s_when_the_flag_is_taken(house
     await house.sync()
     assert not any(house.played("tt1").values())
     assert {server.records["tt1"].position for server in house.servers.values()} == {0}
+
+
+async def test_a_position_that_we_may_have_written_is_a_person_s_when_it_is_later(house: House) -> None:
+    """M3, W3: Plex was away when a position was to be written; a person who stops there at that very position later is believed, also after a crash."""
+    plex, jellyfin = house.servers["plex"], house.servers["jellyfin"]
+    plex.error = ServerUnavailable("unplugged")
+    jellyfin.stop_at("tt1", 600)
+    await house.hint("jellyfin", "tt1")
+    await house.restart()
+    house.clock.pass_by(minutes=15)
+    jellyfin.stop_at("tt1", 1200)
+    await house.hint("jellyfin", "tt1")
+    house.clock.pass_by(minutes=15)
+    plex.stop_at("tt1", 600)
+    plex.error = None
+    await house.sync()
+    assert {server.records["tt1"].position for server in house.servers.values()} == {600}

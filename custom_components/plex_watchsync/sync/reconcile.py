@@ -189,9 +189,8 @@ def _moved(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy,
     if not account.sync_position or replica.several:
         return Finding("W3 positions are not synced here", settled=True)
     spot = usable_position(shown.position, seen.runtime, policy)
-    if spot and any(
-        abs(spot - sent.state.position) <= policy.position_tolerance_seconds for sent in seen.written
-    ):  # our own, whatever became of the flag since (M3)
+    own = [sent.state.position for sent in seen.written if _is_dated(shown, sent, account)]
+    if spot and any(abs(spot - sent) <= policy.position_tolerance_seconds for sent in own):  # whatever became of the flag since (M3)
         return Finding("M3 shows the position that was written")
     removed = not shown.position and known.position and (shown.played or shown.last_played is None)
     if spot or removed:
@@ -237,13 +236,16 @@ def _same(shown: WatchState, known: WatchState, replica: Replica, account: Accou
 
 
 def _is_written(shown: WatchState, sent: Sent, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
-    """Whether a reading is the effect of a write: it has the date that was written, or, where the server dates it, none later than that of the write."""
+    """Whether a reading is the effect of a write."""
+    return _is_dated(shown, sent, account) and shows(shown, sent.state, policy, position=has_position(replica, account), rating=False)
+
+
+def _is_dated(shown: WatchState, sent: Sent, account: AccountPolicy) -> bool:
+    """Whether a reading has the date that was written, or, where the server dates it, none later than that of the write."""
     date, last = sent.state.last_played, shown.last_played
     if account.traits.writes_date:
-        dated = date == last or (date is not None and last is not None and abs(date - last) <= DATE_TOLERANCE)
-    else:
-        dated = last is None or last <= sent.at + DATE_TOLERANCE
-    return dated and shows(shown, sent.state, policy, position=has_position(replica, account), rating=False)
+        return date == last or (date is not None and last is not None and abs(date - last) <= DATE_TOLERANCE)
+    return last is None or last <= sent.at + DATE_TOLERANCE
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
