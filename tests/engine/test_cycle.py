@@ -185,14 +185,20 @@ async def test_copies_on_one_server_are_written_alike(house: House) -> None:
     assert house.played("tt1") == EVERYWHERE
 
 
-async def test_a_file_of_two_episodes_waits_until_both_agree(house: House) -> None:
-    """I5: written when all its episodes agree; what a person does to it counts for all."""
+def _stock_two_episodes(house: House) -> ModelServer:
+    """Put two episodes on Plex, and one file that holds both on Emby, which is returned."""
     one, two = "show/tvdb/7/1/1", "show/tvdb/7/1/2"
     house.servers["plex"].stock("e1", one)
     house.servers["plex"].stock("e2", two)
     emby = house.servers["emby"]
     emby.stock("e1-2")
     emby.parts["e1-2"] = tuple(Part(Media(MediaKind.EPISODE, key), frozenset({key})) for key in (one, two))
+    return emby
+
+
+async def test_a_file_of_two_episodes_waits_until_both_agree(house: House) -> None:
+    """I5: written when all its episodes agree; what a person does to it counts for all."""
+    emby = _stock_two_episodes(house)
     await house.sync()
     house.servers["plex"].watch("e1")
     await house.sync()
@@ -207,6 +213,26 @@ async def test_a_file_of_two_episodes_waits_until_both_agree(house: House) -> No
     house.writes()
     await house.sync()
     assert house.writes() == NOTHING
+
+
+async def test_a_file_whose_episodes_disagree_is_unwatched(house: House) -> None:
+    """I5, M1: it shows an episode as watched that is not any more, and cannot be told; that it is marked unwatched later is an act all the same."""
+    emby, plex = _stock_two_episodes(house), house.servers["plex"]
+    plex.watch("e1")
+    plex.watch("e2")
+    await house.sync()
+    plex.unwatch("e1")
+    await house.sync()
+    assert emby.records["e1-2"].played
+    plex.error = ServerUnavailable("unplugged")
+    plex.watch("e1")
+    await house.sync()
+    emby.unwatch("e1-2")
+    await house.sync()
+    plex.error = None
+    await house.sync()
+    assert not plex.records["e1"].played
+    assert not plex.records["e2"].played
 
 
 async def test_a_dry_run_changes_nothing(house: House) -> None:

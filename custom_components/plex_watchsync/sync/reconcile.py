@@ -249,8 +249,8 @@ def _is_dated(shown: WatchState, sent: Sent, account: AccountPolicy) -> bool:
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
-    """Whether an owed replica shows the agreed state by itself, and no view that is later."""
-    later = shown.played and _is_later_view(shown, item)
+    """Whether an owed replica shows the agreed state by itself, and nothing that is later: a view, or that the flag of a file is gone which we don't write, as its episodes disagree (I5)."""
+    later = _is_later_view(shown, item) if shown.played else replica.several and replica.reading is not None and replica.reading.played
     return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
 
 
