@@ -214,3 +214,24 @@ async def test_a_position_that_we_may_have_written_is_a_person_s_when_it_is_late
     plex.error = None
     await house.sync()
     assert {server.records["tt1"].position for server in house.servers.values()} == {600}
+
+
+async def test_a_view_met_while_a_position_was_to_be_written_is_the_later_view(house: House) -> None:
+    """M1, M3: watched to its end, Emby has no position any more, as is to be written there; an unwatch that was made before on a server that is away does not win."""
+    plex, jellyfin, emby = house.servers.values()
+    for server in house.servers.values():
+        server.watch("tt1")
+    await house.sync()
+    plex.stop_at("tt1", 600)
+    await house.hint("plex", "tt1")
+    jellyfin.error = ServerUnavailable("unplugged")
+    house.clock.pass_by(minutes=15)
+    jellyfin.unwatch("tt1")
+    house.clock.pass_by(minutes=15)
+    emby.watch("tt1")
+    house.clock.pass_by(minutes=15)
+    plex.stop_at("tt1", 0)  # opened by mistake, and stopped at once
+    await house.hint("plex", "tt1")
+    jellyfin.error = None
+    await house.sync()
+    assert all(house.played("tt1").values())

@@ -13,7 +13,7 @@ from ..sync.model import Observation, Sent, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
-from ..sync.reconcile import has_position, shows
+from ..sync.reconcile import has_position, is_later_view, shows
 from .journal import Journal, Note, NoteKind, weakness
 from .outbox import Entry, Outbox
 from .report import Report
@@ -112,7 +112,9 @@ class Executor:
             else:
                 self.moved.append(found)
             return False
-        if operation.kind is not WriteKind.SET_DATE and self._shows(entry, found.state):  # somebody did the same, or a crash came before the reading back
+        if operation.kind is not WriteKind.SET_DATE and self._shows_by_itself(
+            entry, found.state
+        ):  # somebody did the same, or a crash came before the reading back
             self._acknowledge(entry, found.state)
             return False
         if not self.overwrite and not self._is_as_planned_on(entry, found.state):  # a person was faster, or an answer was lost
@@ -182,6 +184,11 @@ class Executor:
     def _shows(self, entry: Entry, reading: WatchState) -> bool:
         position = has_position(self._replica(entry), self.policy.accounts[self.account_id])
         return is_done(entry.operation, reading, self.policy, position=position)
+
+    def _shows_by_itself(self, entry: Entry, reading: WatchState) -> bool:
+        """Whether a replica shows what is to be written, and no view that is later: that one is news."""
+        items = self.baseline.of_replica(entry.operation.replica)
+        return self._shows(entry, reading) and not any(is_later_view(reading, item) for item in items)
 
     def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else (M3)."""

@@ -94,6 +94,12 @@ def tells_date(replica: Replica, wanted: WatchState, account: AccountPolicy) -> 
     return shown.last_played is None or abs(shown.last_played - wanted.last_played) > DATE_TOLERANCE
 
 
+def is_later_view(shown: WatchState, item: Item) -> bool:
+    """Whether a replica shows a view that is later than the agreed one (M1)."""
+    last = _agreed(item).last_played if _agreed(item).played else None
+    return shown.played and shown.last_played is not None and shown.last_played > (last or NEVER) + DATE_TOLERANCE
+
+
 def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Outcome:
     """Find what each reading means, join it with the agreed state, and acknowledge the readings."""
     item = _overruled(item, sightings, policy)
@@ -250,7 +256,7 @@ def _is_dated(shown: WatchState, sent: Sent, account: AccountPolicy) -> bool:
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
     """Whether an owed replica shows the agreed state by itself, and nothing that is later: a view, or that the flag of a file is gone which we don't write, as its episodes disagree (I5)."""
-    later = _is_later_view(shown, item) if shown.played else replica.several and replica.reading is not None and replica.reading.played
+    later = is_later_view(shown, item) if shown.played else replica.several and replica.reading is not None and replica.reading.played
     return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
 
 
@@ -262,12 +268,7 @@ def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: Account
     shown, known = seen.state, replica.reading or WatchState()
     unmarked = any(not sent.state.played for sent in seen.written)
     counted = account.traits.writes_date or shown.play_count > known.play_count or unmarked
-    return counted and (unmarked or not shown.position) and _is_later_view(shown, item)
-
-
-def _is_later_view(shown: WatchState, item: Item) -> bool:
-    last = _agreed(item).last_played if _agreed(item).played else None
-    return shown.last_played is not None and shown.last_played > (last or NEVER) + DATE_TOLERANCE
+    return counted and (unmarked or not shown.position) and is_later_view(shown, item)
 
 
 def _agreed(item: Item) -> WatchState:
