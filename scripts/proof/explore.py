@@ -22,6 +22,7 @@ from .world import World
 CHUNK = 50
 JUDGE_BITS = 24
 NOBODY = -1
+MOST_WRONG = 20
 
 _NOTHING: Mapping[int, int] = {}
 _names = count()
@@ -32,6 +33,7 @@ class Count:
     """What was gone through.
 
     `states` are pairs of a world and a judge, `histories` the steps from pair to pair; really run were `ran` steps of `worlds`, and heard by `judges`.
+    `wrong` counts the wrong ends among the shortest histories that have any; of the first `MOST_WRONG` the `stories` tell how they came about.
     """
 
     states: int = 0
@@ -39,7 +41,8 @@ class Count:
     worlds: int = 0
     ran: int = 0
     judges: int = 0
-    wrong: tuple[Path, str] | None = None
+    wrong: int = 0
+    stories: list[tuple[Path, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -225,8 +228,10 @@ class Exploration:
             yield from batched(self.worlds.disturbed[world], 3, strict=True)
 
     def _object(self, pair: int, path: Path, wrong: str) -> None:
-        """Keep the first wrong end with its history."""
-        self.count.wrong = self.count.wrong or ((*self._history(pair), *path), wrong)
+        """Count a wrong end, and keep the first ones with their histories."""
+        self.count.wrong += 1
+        if len(self.count.stories) < MOST_WRONG:
+            self.count.stories.append(((*self._history(pair), *path), wrong))
 
     def _history(self, pair: int) -> Path:
         origin = self.origins[pair]

@@ -34,6 +34,11 @@ def tell(stage: Stage, path: tuple[Step, ...], wrong: str) -> str:
     return asyncio.run(_tell(stage, path, wrong))
 
 
+def listed(path: tuple[Step, ...]) -> str:
+    """Name a history in one line."""
+    return " · ".join(" ".join(step).strip() for step in path)
+
+
 async def _tell(stage: Stage, path: tuple[Step, ...], wrong: str) -> str:
     start, *steps = path
     world = await World.of(stage, played=start.what == "all watched")
