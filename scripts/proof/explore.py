@@ -6,6 +6,7 @@ followed from one to the next: as numbers. Nothing is left out by that, it is th
 """
 
 import asyncio
+import time
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from .world import World
 CHUNK = 50
 JUDGE_BITS = 24
 NOBODY = -1
+SAID_EVERY = 60  # seconds
 MOST_WRONG = 20
 
 _NOTHING: Mapping[int, int] = {}
@@ -134,6 +136,7 @@ class Exploration:
     depth: int
     pool: Executor
     disturbances: int | None
+    say: bool
     name: str = field(default_factory=lambda: str(next(_names)))
     worlds: Worlds = field(default_factory=Worlds)
     judges: Judges = field(default_factory=Judges)
@@ -141,12 +144,13 @@ class Exploration:
     origins: dict[int, int] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     count: Count = field(default_factory=Count)
+    _said: float = field(default_factory=time.monotonic)
 
     def begin(self, start: Step, known: bytes, node: Node, judge: Judge) -> None:
         """Add a pair to begin with."""
         self.starts[self.worlds.add(known, node) << JUDGE_BITS | self.judges.add(judge)] = start
 
-    def run(self, *, say: bool) -> Count:
+    def run(self) -> Count:
         """Go through all; of what can be reached by more and by fewer disturbances, the latter first."""
         levels = [[dict[int, int]() for _ in range((self.disturbances or 0) + 1)] for _ in range(self.depth + 3)]
         levels[0][0] = dict.fromkeys(self.starts, NOBODY)
@@ -159,15 +163,17 @@ class Exploration:
                 self._expand(fresh, self.depth - level)
                 for used, pairs in enumerate(fresh):
                     self._go(pairs, used, levels[level + 1 :])
-            if say and level:
-                print(
-                    f"    {level} steps: {sum(map(len, fresh)):,} more, of {len(self.worlds.ends):,} worlds and {len(self.judges.judges):,} judges",
-                    flush=True,
-                )
+            if level:
+                self._tell(f"{level} steps: {sum(map(len, fresh)):,} more, of {len(self.worlds.ends):,} worlds and {len(self.judges.judges):,} judges")
             if self.count.wrong:
                 break
         self.count.states, self.count.worlds, self.count.judges = len(self.origins), len(self.worlds.ends), len(self.judges.judges)
         return self.count
+
+    def _tell(self, news: str) -> None:
+        if self.say:
+            print(f"    {news}", flush=True)
+        self._said = time.monotonic()
 
     def _fresh(self, pairs: Mapping[int, int], used: int) -> list[int]:
         """Leave out what was reached before by no more steps and disturbances."""
@@ -202,8 +208,11 @@ class Exploration:
         for which in (Which.ALL, Which.CALM, Which.DISTURBED):
             waiting = [self.worlds.waiting[world] for world, asked in wanted.items() if asked == which]
             chunks = [*batched(waiting, CHUNK, strict=False)]
-            for found in self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks), [which] * len(chunks)):
+            expanded = self.pool.map(expand, [self.name] * len(chunks), chunks, [steps_left] * len(chunks), [which] * len(chunks))
+            for number, found in enumerate(expanded, 1):
                 self.count.ran += self.worlds.take(found, which)
+                if time.monotonic() > self._said + SAID_EVERY:
+                    self._tell(f"  {number * 100 // len(chunks)} % of {len(waiting):,} worlds went the next step")
 
     def _go(self, pairs: Iterable[int], used: int, following: list[list[dict[int, int]]]) -> None:
         """Go every step from every pair; a kill in the middle of one is a second step."""
@@ -250,11 +259,11 @@ def explore(stage: Stage, depth: int, pool: Executor, *, disturbances: int | Non
 
     `disturbances`: so many of the steps may be other than people's acts, replaced files, polls and servers that come back; None for any number.
     """
-    exploration = Exploration(depth, pool, disturbances)
+    exploration = Exploration(depth, pool, disturbances, say)
     for played in (False, True):
         known, node, judge = asyncio.run(_root(stage, played=played))
         exploration.begin(Step("all watched" if played else "none watched"), known, node, judge)
-    return exploration.run(say=say)
+    return exploration.run()
 
 
 async def _root(stage: Stage, *, played: bool) -> tuple[bytes, Node, Judge]:
