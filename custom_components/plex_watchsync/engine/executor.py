@@ -112,9 +112,7 @@ class Executor:
             else:
                 self.moved.append(found)
             return False
-        if operation.kind is not WriteKind.SET_DATE and self._shows_by_itself(
-            entry, found.state
-        ):  # somebody did the same, or a crash came before the reading back
+        if self._shows_by_itself(entry, found.state):
             self._acknowledge(entry, found.state)
             return False
         if not self.overwrite and not self._is_as_planned_on(entry, found.state):  # a person was faster, or an answer was lost
@@ -186,9 +184,10 @@ class Executor:
         return is_done(entry.operation, reading, self.policy, position=position)
 
     def _shows_by_itself(self, entry: Entry, reading: WatchState) -> bool:
-        """Whether a replica shows what is to be written, and no view that is later: that one is news."""
+        """Whether somebody did what is to be written, or a crash came before it was read back; a view that is later is news."""
         items = self.baseline.of_replica(entry.operation.replica)
-        return self._shows(entry, reading) and not any(is_later_view(reading, item) for item in items)
+        tells_more = entry.operation.kind is WriteKind.SET_DATE or any(is_later_view(reading, item) for item in items)
+        return self._shows(entry, reading) and not tells_more
 
     def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else (M3)."""

@@ -255,9 +255,13 @@ def _is_dated(shown: WatchState, sent: Sent, account: AccountPolicy) -> bool:
 
 
 def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
-    """Whether an owed replica shows the agreed state by itself, and nothing that is later: a view, or that the flag of a file is gone which we don't write, as its episodes disagree (I5)."""
-    later = is_later_view(shown, item) if shown.played else replica.several and replica.reading is not None and replica.reading.played
-    return shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False) and not later
+    """Whether an owed replica shows the agreed state by itself, and no later act.
+
+    Later are a view with a later date, and the loss of the flag in a file of several episodes: while they disagree it is not written (I5), so somebody took it.
+    """
+    taken = replica.several and not shown.played and replica.reading is not None and replica.reading.played
+    same = shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False)
+    return same and not taken and not is_later_view(shown, item)
 
 
 def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy) -> bool:
