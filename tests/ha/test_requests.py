@@ -227,13 +227,13 @@ async def test_no_server_is_asked_too_much_at_once(house: House) -> None:
     await house.settle()
     till = Till(house, entries)
     for place in house.places.values():
-        place.simulator.faults = Faults(slow=0.05)
+        place.simulator.faults = Faults(slow=0.2)  # long enough to meet on a busy machine too
     for kind, title in zip([*house.places] * 2, TITLES, strict=False):
         for user in ("anna", "ben"):
             await house.places[kind].simulator.act(user, title.key, Act.MARK_WATCHED)
     await asyncio.gather(*(till.hub.sync_viewer(viewer, Run()) for viewer in till.hub.viewers.values() for _ in range(2)))
     await house.settle()
     assert all(place.shown(title).played for place in house.places.values() for title in TITLES[:6])
-    loads = [place.simulator.load for place in house.places.values()]
-    assert max(load.writes for load in loads) == WRITERS  # on a busy machine not every server meets two at the same moment
-    assert WRITERS <= max(load.requests for load in loads) <= MOST_AT_ONCE
+    for place in house.places.values():
+        assert place.simulator.load.writes == WRITERS
+        assert WRITERS <= place.simulator.load.requests <= MOST_AT_ONCE
