@@ -1,7 +1,7 @@
 """Let everything that can happen in so many steps happen, to a film on three servers and to double episodes, and judge every end.
 
 Steps are what people do, what networks and disks do, and what hints do. Equal worlds are gone on with once. The first wrong end ends it: it is the
-shortest, and is told as a story; others of its length are counted and listed.
+shortest, and is told as a story; others of its length are counted and in_one_line.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from .proof.explore import explore
 from .proof.stage import Copy, Stage
-from .proof.story import listed, tell
+from .proof.story import in_one_line, tell
 
 _FILM = (Copy("plex", ("film",)), Copy("jellyfin", ("film",)), Copy("emby", ("film",)))
 STAGES = {
@@ -49,7 +49,7 @@ def main() -> int:
         print(f"    {count.worlds:,} worlds went {count.ran:,} steps, {count.judges:,} judges heard of them, {time.perf_counter() - began:.0f} s", flush=True)
         if count.wrong:
             print(tell(stage, *count.stories[0]))
-            print(f"\n  {count.wrong} wrong ends of this length, among them:", *(f"    {listed(path)}" for path, _ in count.stories), sep="\n")
+            print(f"\n  {count.wrong} wrong ends of this length, among them:", *(f"    {in_one_line(path)}" for path, _ in count.stories), sep="\n")
             return 1
     most = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(

@@ -34,7 +34,7 @@ def tell(stage: Stage, path: tuple[Step, ...], wrong: str) -> str:
     return asyncio.run(_tell(stage, path, wrong))
 
 
-def listed(path: tuple[Step, ...]) -> str:
+def in_one_line(path: tuple[Step, ...]) -> str:
     """Name a history in one line."""
     return " · ".join(" ".join(step).strip() for step in path)
 

@@ -17,7 +17,7 @@ from scripts.proof.explore import explore
 from scripts.proof.graph import Path
 from scripts.proof.judge import Event, Judge, Wrong
 from scripts.proof.stage import Stage, Step
-from scripts.proof.story import listed, tell
+from scripts.proof.story import in_one_line, tell
 from scripts.proof.world import World
 
 FILM, DOUBLE, SPLIT, RECENT = STAGES.values()
@@ -49,7 +49,7 @@ def test_a_core_that_writes_over_a_person_is_caught(monkeypatch: pytest.MonkeyPa
     assert count.wrong >= len(count.stories) > 1
     path, what = count.stories[0]
     assert [step.what for step in path] == ["none watched", "lose", "watch", "seek"]
-    assert listed(path).startswith("none watched · lose · watch ")
+    assert in_one_line(path).startswith("none watched · lose · watch ")
     assert "the last act left it watched" in what
     assert tell(FILM, path, what).endswith(f"WRONG: {what}")
 
