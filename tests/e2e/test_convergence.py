@@ -64,6 +64,12 @@ class Household(RuleBasedStateMachine):
     async def _poll(self) -> None:
         await self.viewer.run(Run())
 
+    async def _wait(self) -> None:
+        """Let the pauses pass that servers asked for: until then they are not to be written to (W5)."""
+        now = datetime.now(UTC)
+        pauses = (circuit.until - now for circuit in self.viewer.outbox.circuits.values() if circuit.asked)
+        await asyncio.sleep(max((pause.total_seconds() for pause in pauses), default=0))
+
     @rule(name=NAMES, number=TITLES, choice=st.integers(0, 3))
     def act(self, name: str, number: int, choice: int) -> None:
         """Do something to a title that nobody has touched since all was judged."""
@@ -108,6 +114,7 @@ class Household(RuleBasedStateMachine):
         """M5, W6: bring all back; one run makes all agree on what the last acts left, and the next changes nothing."""
         for server in self.servers.values():
             server.faults = Faults()
+        self.do(self._wait())
         self.do(self._poll())
         shown = {kind: server.shown(VIEWER) for kind, server in self.servers.items()}
         for kind, rows in shown.items():
