@@ -194,15 +194,22 @@ class Cycle:
             async for server_item, sighting in paced(reading.sightings.items()):
                 replica_id = ReplicaId(reading.account, server_item)
                 for item in self.baseline.of_replica(replica_id):
-                    if not self.baseline.is_left_alone(item) and self._may_conclude(item, replica_id, sighting):
+                    if not self.baseline.is_left_alone(item) and self._may_conclude(item, replica_id, sighting.state):
                         found.setdefault(item.item_id, {})[replica_id] = replace(sighting, written=sent) if (sent := self.sent(replica_id)) else sighting
                         self.read.add(replica_id)
         return found
 
-    def _may_conclude(self, item: Item, replica_id: ReplicaId, sighting: Sighting) -> bool:
-        """In an export, what a person changed on the server is left for the next import, unless it is to be overwritten."""
-        known = item.replicas[replica_id].reading
-        return self.run.kind is not RunKind.EXPORT or self.run.ignore_date or known is None or known == sighting.state
+    def _may_conclude(self, item: Item, replica_id: ReplicaId, state: WatchState) -> bool:
+        """In an export, what a person did on the server is left for the next import, unless what is agreed is to stand instead of it (R3, M5)."""
+        known, agreed = item.replicas[replica_id].reading, item.claims
+        if self.run.kind is not RunKind.EXPORT or known == state:
+            return True
+        old = known or WatchState()
+        rated, moved = state.rating != old.rating, replace(state, rating=old.rating) != old
+        if self.run.ignore_date:
+            return bool((agreed.view or agreed.spot or not moved) and (agreed.rating or not rated))
+        says = self.policy.accounts[replica_id.account].takes_first_sight and (state.played or state.position or rated)
+        return known is None and not says
 
     def _run_policy(self) -> Policy:
         """Return the policy; in an export no change counts."""

@@ -56,6 +56,11 @@ class AccountPolicy:
     match_by_file_name: bool = False
     match_by_title: bool = False
 
+    @property
+    def takes_first_sight(self) -> bool:
+        """Whether a copy that is seen for the first time has an opinion (R3), and is not just to receive what is agreed (W1, G1)."""
+        return self.direction.imports and not (self.first_sync and self.initial_sync is InitialSync.FILL_SERVER)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

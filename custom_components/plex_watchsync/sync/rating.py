@@ -10,7 +10,7 @@ from datetime import datetime
 from .item import Item, Replica
 from .merge import NEVER, Claims, Rating
 from .model import Observation, WatchState
-from .policy import AccountPolicy, InitialSync
+from .policy import AccountPolicy
 
 LIKE, DISLIKE = 10.0, 1.0
 LIKED_FROM = 6.5
@@ -46,7 +46,7 @@ def rated(item: Item, replica: Replica, shown: WatchState, account: AccountPolic
     known = replica.reading
     if not account.direction.imports or (known and shown.rating == known.rating) or (shown.rating is None and (known is None or account.traits.thumbs)):
         return None
-    if known is None and account.first_sync and account.initial_sync is InitialSync.FILL_SERVER:
+    if known is None and not account.takes_first_sight:
         return None
     tells_nothing = account.traits.thumbs or replica.revision != item.revision  # a thumb like the agreed rating's, or our own write (M3)
     if tells_nothing and item.claims.rating and alike(shown.rating, _rating_for(item.claims, shown, account)):

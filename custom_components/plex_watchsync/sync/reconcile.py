@@ -160,7 +160,7 @@ def _with_rating(finding: Finding, item: Item, replica_id: ReplicaId, seen: Sigh
 
 def _first_sight(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
     """Take what is there for a change dated by its last view; unwatched is no opinion (R3, G1)."""
-    if not account.direction.imports or (account.first_sync and account.initial_sync is InitialSync.FILL_SERVER):
+    if not account.takes_first_sight:
         return Finding("G1 receives the agreed state", first=True)
     at = min(seen.state.last_played or NEVER, seen.at)
     spot = _position(replica, seen, account, policy)
