@@ -1,5 +1,6 @@
 """G5: every hint, change, decision and write is journalled with its reason and readings; bounded, paged, and still there after a restart."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from custom_components.plex_watchsync.engine.journal import SEGMENT, Journal, Note, NoteKind, Query
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.ports import ServerUnavailable
+from custom_components.plex_watchsync.sync.merge import NEVER
 
 from .conftest import House
 from .fakes import START, MemoryDocuments
@@ -81,6 +83,20 @@ async def test_it_is_there_again() -> None:
     again.add(LINE)
     await again.flush(START)
     assert (await titles(again))[:2] == ["Arrival (2016)", f"Film {SEGMENT + 4}"]
+
+
+async def test_dates_survive_and_may_be_absent() -> None:
+    """G5: a restart keeps since when all agreed on what a change says; lines from before they were kept are read without."""
+    documents, dates = MemoryDocuments(), (START, None, NEVER)
+    journal = Journal(documents)
+    journal.add(replace(LINE, dates=dates))
+    journal.add(LINE)
+    await journal.flush(START)
+    first, second = json.loads(documents.content["journal/000000"])
+    documents.content["journal/000000"] = json.dumps([first, second[:-1]])
+    again = Journal(documents)
+    await again.load()
+    assert [note.dates for note in again] == [dates, ()]
 
 
 async def test_one_line_rewrites_one_small_document() -> None:

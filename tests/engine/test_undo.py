@@ -1,13 +1,18 @@
 """G5: a run or one change of it is undone by a new act, where nobody changed it since."""
 
+from dataclasses import replace
+
 import pytest
 
+from custom_components.plex_watchsync.engine.acts import Acts
 from custom_components.plex_watchsync.engine.journal import NoteKind, Query
 from custom_components.plex_watchsync.engine.report import ChangeKind
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.undo import Undoing
+from custom_components.plex_watchsync.sync.acts import Act, ActKind
 from custom_components.plex_watchsync.sync.guard import Trip
 from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.selection import Selection
 
 from .conftest import House
 from .fakes import START
@@ -67,6 +72,38 @@ async def test_what_changed_since_is_left(house: House) -> None:
     undoing = await undo(house, run_id=report.run_id)
     assert (undoing.undone, undoing.left) == (0, [("tt1", "it was changed since")])
     assert all(house.played("tt1").values())
+
+
+async def test_what_became_so_once_more_is_left(house: House) -> None:
+    """G5, M5: it looks as the run left it, but the last act is another, and it wins."""
+    for server in house.servers.values():
+        server.watch("tt1")
+    await house.sync()
+    house.servers["plex"].unwatch("tt1")
+    first = await house.sync()
+    house.servers["emby"].watch("tt1")
+    await house.sync()
+    house.servers["emby"].unwatch("tt1")
+    last = await house.sync()
+    undoing = await undo(house, run_id=first.run_id)
+    assert (undoing.undone, undoing.left) == (0, [("tt1", "it was changed since")])
+    assert not any(house.played("tt1").values())
+    assert (await undo(house, run_id=last.run_id)).undone == 1
+    assert all(house.played("tt1").values())
+
+
+@pytest.mark.parametrize(("dated", "left"), [(True, [("tt1", "it was changed since")]), (False, [])])
+async def test_what_was_said_again_is_left(house: House, *, dated: bool, left: list[tuple[str, str]]) -> None:
+    """G5, M5: whoever marks again as watched what a run found so is not undone with it; lines of a journal from before they had dates go by what it looks like."""
+    house.servers["plex"].watch("tt1")
+    report = await house.sync()
+    said = Acts(Selection(frozenset({"movie/imdb/tt1"})), Act(ActKind.MARK_WATCHED, house.clock()))
+    await house.viewer.run(Run(explicit=True), said)
+    for notes in house.viewer.journal._segments.values():
+        notes[:] = [note if dated else replace(note, dates=()) for note in notes]
+    undoing = await undo(house, run_id=report.run_id)
+    assert undoing.left == left
+    assert set(house.played("tt1").values()) == {dated}
 
 
 async def test_an_undo_is_undone(house: House) -> None:

@@ -79,5 +79,6 @@ def _note(cycle: Cycle, change: Change) -> None:
             change_id=change.change_id,
             before=change.before,
             after=change.after,
+            dates=cycle.baseline[change.item_id].claims.dates,
         )
     )

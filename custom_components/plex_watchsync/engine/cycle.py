@@ -251,6 +251,7 @@ class Cycle:
                 after=change.after if change else None,
                 reading=reading,
                 more=({"first": "yes"} if change and not change.new else {}) | weakness(before),
+                dates=self.baseline[before.item_id].claims.dates if change else (),
             )
         )
 

@@ -41,7 +41,7 @@ class Note:
     """One line: what became of what, at whose account, in which run, and the readings that led to it; never a secret in it.
 
     `event`: what people or servers call it; `item` names the title, `item_id` is its id in the agreed state or, of a hint or webhook, the server's own;
-    `server` is an entry's id, where no account is known; `more` holds plain texts of any other kind.
+    `server` is an entry's id, where no account is known; `more` holds plain texts of any other kind; `dates` are those of the claims after a change.
     """
 
     at: datetime
@@ -60,6 +60,7 @@ class Note:
     after: WatchState | None = None
     reading: WatchState | None = None
     more: Mapping[str, str] = field(default_factory=dict)
+    dates: tuple[datetime | None, ...] = ()
 
     def repeats(self, other: Note) -> bool:
         """Whether a server said the same thing once more."""
@@ -256,11 +257,19 @@ def _says(note: Note, text: str) -> bool:
 
 def _row(note: Note) -> list[Any]:
     states = [state and state_row(state) for state in (note.before, note.after, note.reading)]
-    return [note.at.timestamp(), note.kind.value, *(getattr(note, name) for name in _TEXTS), *states, dict(note.more)]
+    return [
+        note.at.timestamp(),
+        note.kind.value,
+        *(getattr(note, name) for name in _TEXTS),
+        *states,
+        dict(note.more),
+        [at and at.timestamp() for at in note.dates],
+    ]
 
 
 def _note(row: list[Any]) -> Note:
     at, kind, *texts = row[:12]
     before, after, reading = (state and state_of(state) for state in row[12:15])
+    dates = tuple(None if one is None else datetime.fromtimestamp(one, UTC) for one in (row[16] if len(row) > 16 else ()))  # older lines have none
     named = dict(zip(_TEXTS, texts, strict=True))
-    return Note(datetime.fromtimestamp(at, UTC), NoteKind(kind), before=before, after=after, reading=reading, more=row[15], **named)
+    return Note(datetime.fromtimestamp(at, UTC), NoteKind(kind), before=before, after=after, reading=reading, more=row[15], dates=dates, **named)

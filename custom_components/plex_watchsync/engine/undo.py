@@ -49,7 +49,7 @@ class Undoing:
                 yield item, _before(item, notes[-1], cycle)
 
     def _reason_to_leave(self, cycle: Cycle, item: Item | None, newest: Note, oldest: Note) -> str:
-        if item is None or item.claims.state != newest.after:
+        if item is None or item.claims.state != newest.after or newest.dates not in {(), item.claims.dates}:  # or said again: the last act wins (M5)
             return "it was changed since"
         if cycle.baseline.is_left_alone(item):
             return "it is left alone"

@@ -64,6 +64,11 @@ class Claims:
     rating: Rating | None = None
 
     @property
+    def dates(self) -> tuple[datetime | None, ...]:
+        """Since when each is claimed."""
+        return tuple(register.at if register else None for register in (self.view, self.spot, self.rating))
+
+    @property
     def state(self) -> WatchState:
         """The watch state that the claims amount to."""
         view, spot = self.view, self.spot
