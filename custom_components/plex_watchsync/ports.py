@@ -314,14 +314,14 @@ class Documents(Protocol):
         """Return the document's content, or nothing when there is none; raises `StoreError` when it is broken."""
 
     async def save(self, name: str, content: object) -> None:
-        """Write the document; the content must not be changed afterwards."""
+        """Write the document; the content must not be changed afterwards; raises `StoreError` when it could not be written."""
 
     async def remove(self, name: str) -> None:
         """Delete the document if it is there."""
 
 
 class StoreError(Exception):
-    """A document was there and cannot be read any more (G3)."""
+    """A document was there and cannot be read any more (G3), or it cannot be written."""
 
 
 class StoreTooNew(StoreError):

@@ -2,19 +2,37 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, override
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers.storage import STORAGE_DIR, Store
+from homeassistant.util.file import WriteError
+from homeassistant.util.json import SerializationError
 
 from .const import DOMAIN
+from .logger import LOGGER
 from .ports import Documents, StoreError, StoreTooNew
 
 VERSION = 1
 HALF_WRITTEN = "tmp????????"  # as the storage helper names a file until it is whole
 OLD = 3600  # seconds; no write takes so long
+
+
+class Document(Store[Any]):
+    """A document that remembers why it could not be written; the storage helper only logs it, and goes on as if it were."""
+
+    failure: Exception | None = None
+
+    @override
+    async def _async_write_data(self, data: dict[str, Any]) -> None:
+        try:
+            await super()._async_write_data(data)
+        except (OSError, WriteError, SerializationError) as error:
+            self.failure = error
+            raise
 
 
 class StoredDocuments(Documents):
@@ -25,6 +43,7 @@ class StoredDocuments(Documents):
         self._hass = hass
         self._gate = asyncio.Lock()
         self._held = False
+        self._unwritten: set[str] = set()
 
     async def tidy(self) -> None:
         """Remove the half-written files of processes that were killed while they wrote."""
@@ -58,8 +77,17 @@ class StoredDocuments(Documents):
 
     @override
     async def save(self, name: str, content: object) -> None:
+        store = self._store(name)
         async with self._gate:
-            await self._store(name).async_save(content)
+            with suppress(OSError):  # of the folder; of the file the helper tells nothing
+                await store.async_save(content)
+        if store.failure is None:
+            self._unwritten.discard(name)
+            return
+        if name not in self._unwritten:
+            self._unwritten.add(name)
+            LOGGER.error("What changed in %s is not on disk, and is lost if Home Assistant stops before it is; it is tried again: %s", name, store.failure)
+        raise StoreError(name) from store.failure
 
     @override
     async def remove(self, name: str) -> None:
@@ -68,8 +96,8 @@ class StoredDocuments(Documents):
             await store.async_remove()
             await self._hass.async_add_executor_job(_clear, Path(store.path))
 
-    def _store(self, name: str) -> Store[Any]:
-        return Store(self._hass, VERSION, f"{DOMAIN}/{name}", atomic_writes=True, serialize_in_event_loop=False)
+    def _store(self, name: str) -> Document:
+        return Document(self._hass, VERSION, f"{DOMAIN}/{name}", atomic_writes=True, serialize_in_event_loop=False)
 
 
 def _moved(path: Path) -> list[Path]:

@@ -44,10 +44,11 @@ class Clock:
 
 @dataclass(slots=True)
 class MemoryDocuments(Documents):
-    """Documents that go through JSON, as on disk; `broken` ones cannot be read."""
+    """Documents that go through JSON, as on disk; `broken` ones cannot be read, those in `failing` cannot be written."""
 
     content: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    failing: dict[str, type[BaseException]] = field(default_factory=dict)
     saves: list[str] = field(default_factory=list)
 
     @override
@@ -60,6 +61,8 @@ class MemoryDocuments(Documents):
     @override
     async def save(self, name: str, content: object) -> None:
         self.saves.append(name)
+        if name in self.failing:
+            raise self.failing[name](name)
         self.content[name] = json.dumps(content)
 
     @override

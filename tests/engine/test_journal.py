@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.plex_watchsync.engine.journal import SEGMENT, Journal, Note, NoteKind, Query
 from custom_components.plex_watchsync.engine.run import Run
-from custom_components.plex_watchsync.ports import ServerUnavailable
+from custom_components.plex_watchsync.ports import ServerUnavailable, StoreError
 from custom_components.plex_watchsync.sync.merge import NEVER
 
 from .conftest import House
@@ -114,6 +114,21 @@ async def test_one_line_rewrites_one_small_document() -> None:
     assert len(list(journal)) <= SEGMENT
     await journal.flush(START)
     assert documents.saves == ["journal/000001"]
+
+
+@pytest.mark.parametrize("name", ["journal/000000", "journal/index"])
+async def test_what_could_not_be_written_is_news_again(name: str) -> None:
+    """G5: a disk that is full for a moment loses no line."""
+    documents, news = MemoryDocuments(failing={name: StoreError}), []
+    journal = filled(Journal(documents, lambda: news.append(1)), SEGMENT + 5)
+    news.clear()
+    await journal.flush(START)
+    assert news
+    documents.failing.clear()
+    await journal.flush(START)
+    again = Journal(documents)
+    await again.load()
+    assert len(await titles(again)) == SEGMENT + 5
 
 
 async def test_it_is_bounded_by_count() -> None:

@@ -7,11 +7,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.file import WriteError
 
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.ports import StoreError
@@ -92,6 +94,27 @@ async def test_a_newer_file_is_left_alone(documents: StoredDocuments, folder: Pa
     with pytest.raises(StoreError):
         await documents.load("anna/viewer")
     assert json.loads(path.read_bytes()) == content
+
+
+@pytest.mark.parametrize("broken", ["homeassistant.helpers.storage.write_utf8_file_atomic", "homeassistant.helpers.storage.os.makedirs"])
+async def test_a_full_disk_is_told_of_once(documents: StoredDocuments, caplog: pytest.LogCaptureFixture, broken: str) -> None:
+    """Home Assistant logs that it could not write, and goes on as if it had; who has what was agreed on must know (G3)."""
+    await documents.save("anna/viewer", {"synced": ["a"]})
+    error = WriteError("no space left") if "write" in broken else OSError("read-only")
+    with patch(broken, side_effect=error):
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                await documents.save("anna/viewer", {"synced": ["b"]})
+    assert caplog.text.count("anna/viewer is not on disk") == 1
+    assert await documents.load("anna/viewer") == {"synced": ["a"]}
+    await documents.save("anna/viewer", {"synced": ["b"]})
+    assert await documents.load("anna/viewer") == {"synced": ["b"]}
+
+
+async def test_what_is_no_json_is_not_taken_for_saved(documents: StoredDocuments) -> None:
+    """Home Assistant writes no number of more than 64 bits, and does not tell (G3)."""
+    with pytest.raises(StoreError):
+        await documents.save("anna/items_00", [10**30])
 
 
 async def test_half_written_files_are_cleared_away(documents: StoredDocuments, folder: Path, tmp_path: Path) -> None:

@@ -111,11 +111,15 @@ class Holds:
             raise StoreError(self.name) from error
 
     async def save(self) -> None:
-        """Write the document if anything changed."""
+        """Write the document if anything changed; raises `StoreError`, and the next time it is written anew."""
         if self._changed:
             self._changed = False
             rows = [[hold.run_id, hold.account, hold.at.isoformat(), hold.trip.value, sorted(hold.items)] for hold in self.held]
-            await self.documents.save(self.name, rows)
+            try:
+                await self.documents.save(self.name, rows)
+            except BaseException:  # a cancelled flush is tried again too
+                self._changed = True
+                raise
 
     def _replace(self, known: Hold, new: Hold) -> None:
         if new != known:

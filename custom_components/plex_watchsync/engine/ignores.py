@@ -35,6 +35,7 @@ class Ignores:
     name: str
     documents: Documents
     rules: tuple[Rule, ...] = field(default=())
+    _changed: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -52,8 +53,14 @@ class Ignores:
     async def change(self, rules: tuple[Rule, ...], baseline: Baseline) -> None:
         """Keep other rules, and let the baseline follow them."""
         before, self.rules, after = self.selection, rules, selection_of(rules)
-        await self.documents.save(self.name, [[rule.name, sorted(rule.selection.keys), sorted(rule.selection.groups)] for rule in rules])
+        self._changed = True
         baseline.ignore(after, await covered(baseline, before | after))
+
+    async def save(self) -> None:
+        """Write the document if the rules changed; raises `StoreError`, and the next time it is written anew."""
+        if self._changed:
+            await self.documents.save(self.name, [[rule.name, sorted(rule.selection.keys), sorted(rule.selection.groups)] for rule in self.rules])
+            self._changed = False
 
     def without(self, selection: Selection) -> tuple[Rule, ...]:
         """Return the rules but those that name one of the selected."""

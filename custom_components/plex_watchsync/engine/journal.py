@@ -4,7 +4,7 @@ A line is kept in memory until its segment is on disk; of what is on disk only t
 and a new line rewrites one small document.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -152,17 +152,20 @@ class Journal:
         self._segments = {self._last: await self._read(self._last)}
 
     async def flush(self, now: datetime) -> None:
-        """Write the segments that changed, and delete those that are too old or too many."""
+        """Write the segments that changed, and delete those that are too old or too many; what cannot be written is news again."""
         if self._documents is None:
             return
-        unsaved, self._unsaved = sorted(self._unsaved), set()
-        for number in unsaved:
-            if number in self._segments:
-                await self._store.save(_name(number), [_row(note) for note in self._segments[number]])
-        await self._forget(now)
-        if self._moved:
-            self._moved = False
-            await self._store.save("journal/index", {"first": self._first, "last": self._last})
+        unsaved, self._unsaved = self._unsaved, set()
+        try:
+            await self._write(unsaved)
+            await self._forget(now)
+            if self._moved:
+                self._moved = False
+                await self._store.save("journal/index", {"first": self._first, "last": self._last})
+        except StoreError:
+            self._unsaved, self._moved = self._unsaved | unsaved, True
+            self._on_news()
+            return
         for number in [known for known in self._segments if known != self._last and known not in self._unsaved]:
             del self._segments[number]
 
@@ -202,6 +205,11 @@ class Journal:
     def _most(self) -> int:
         """How many segments are kept."""
         return max(1, -(-self.entries // SEGMENT))
+
+    async def _write(self, numbers: Iterable[int]) -> None:
+        for number in sorted(numbers):
+            if number in self._segments:
+                await self._store.save(_name(number), [_row(note) for note in self._segments[number]])
 
     async def _forget(self, now: datetime) -> None:
         """Drop the first segments while they are too many or, looked at now and then, wholly too old."""

@@ -151,10 +151,14 @@ class Outbox:
         self.entries = {entry.operation.replica: entry for entry in entries}
 
     async def save(self) -> None:
-        """Write the document if the outbox changed."""
+        """Write the document if the outbox changed; raises `StoreError`, and the next time it is written anew."""
         if self._changed:
             self._changed = False
-            await self.documents.save(self.name, [_row(entry) async for entry in paced(tuple(self.entries.values()))])
+            try:
+                await self.documents.save(self.name, [_row(entry) async for entry in paced(tuple(self.entries.values()))])
+            except BaseException:  # a cancelled flush is tried again too
+                self._changed = True
+                raise
 
 
 def _backed_off(times: int) -> timedelta:

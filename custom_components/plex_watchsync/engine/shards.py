@@ -1,6 +1,6 @@
 """A baseline as documents: items spread over shards, so that one changed item rewrites one small file."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from zlib import crc32
 
@@ -40,9 +40,8 @@ class Shards:
         baseline.changed.clear()
         return baseline
 
-    async def save(self, baseline: Baseline) -> frozenset[int]:
-        """Write the shards of the items that changed; return the numbers of all that are in use."""
-        changed, baseline.changed = baseline.changed, set()
+    async def save(self, baseline: Baseline, changed: Collection[str]) -> frozenset[int]:
+        """Write the shards of the items that changed; return the numbers of all that are in use; raises `StoreError`."""
         for item_id in changed:
             members = self._members.setdefault(shard_of(item_id), set())
             (members.add if item_id in baseline else members.discard)(item_id)

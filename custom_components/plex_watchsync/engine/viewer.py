@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import batched, zip_longest
@@ -337,12 +337,25 @@ class ViewerSync:
                 self.on_change(change)
 
     async def _save(self) -> None:
-        """Write what changed: the shards, then what names them."""
-        if self.baseline.changed or not self._in_use:
-            self._in_use = await self._shards.save(self.baseline)
-            await self.documents.save(self._name, {"synced": sorted(self._synced), "shards": sorted(self._in_use), "last_watched": self._last_watched_row()})
-        await self.holds.save()
-        await self.outbox.save()
+        """Write what changed. Where that fails, what comes after it waits too, as after a crash there (M2), and the next time all of it is tried again."""
+        with suppress(StoreError):  # the documents tell of it
+            await self.ignores.save()
+            await self._save_baseline()
+            await self.holds.save()
+            await self.outbox.save()
+
+    async def _save_baseline(self) -> None:
+        """Write the shards, then what names them."""
+        changed, self.baseline.changed = self.baseline.changed, set()
+        if not changed and self._in_use:
+            return
+        try:
+            in_use = await self._shards.save(self.baseline, changed)
+            await self.documents.save(self._name, {"synced": sorted(self._synced), "shards": sorted(in_use), "last_watched": self._last_watched_row()})
+        except BaseException:  # a cancelled flush is tried again too
+            self.baseline.changed |= changed
+            raise
+        self._in_use = in_use
 
     def _last_watched_row(self) -> list[Any] | None:
         last = self.last_watched
