@@ -61,3 +61,17 @@ def test_a_mixture_of_two_films_is_neither() -> None:
         assert len(baseline) == 3
         assert set(baseline[mixed].replicas) == {ReplicaId("emby", "3")}
         assert all(baseline.is_ambiguous(item) for item in baseline)
+
+
+def test_a_copy_whose_ids_turn_out_to_be_another_film_s_is_as_good_as_never_seen() -> None:
+    """R4: what it was acknowledged to show counts for the film that it was taken for; for the one that it is, it is compared anew."""
+    for others in ((), ("9",)):
+        baseline = Baseline()
+        for account, item_id, keys in (("plex", "1", (IMDB, TMDB)), ("jellyfin", "2", (IMDB,)), *(("emby", other, ("movie/imdb/tt3",)) for other in others)):
+            [named] = attach(baseline, account, seen(item_id, *keys))
+            replica = replace(baseline[named].replicas[ReplicaId(account, item_id)], reading=WatchState(played=True), revision=1)
+            baseline.put(replace(baseline[named].with_replica(ReplicaId(account, item_id), replica), revision=1))
+        [right] = attach(baseline, "plex", seen("1", "movie/imdb/tt3", TMDB))
+        moved = baseline[right].replicas[ReplicaId("plex", "1")]
+        assert (right, moved.reading, moved.revision) == ("movie/imdb/tt3", None, 0)
+        assert set(baseline[IMDB].replicas) == {ReplicaId("jellyfin", "2")}

@@ -66,11 +66,15 @@ def _place(baseline: Baseline, replica_id: ReplicaId, new: Replica, media: Media
         new = replica if _meet(own.keys, new.keys) else new
         own = own.without_replica(replica_id)
         baseline.put(own)
+    anew = Replica(new.keys, new.library, new.several)  # what is acknowledged for one title is not so for another (R4)
     if same := _same(baseline, replica_id, new):
-        item = _join(baseline, same, replica_id, new)
+        stays = any(own is not None and item.item_id == own.item_id for item in same)
+        item = _join(baseline, same, replica_id, new if stays else anew)
+    elif own is not None and not own.replicas:
+        item = own.with_replica(replica_id, new)
+        baseline.put(item)
     else:
-        home = own if own is not None and not own.replicas else Item(_unused_id(baseline, new.keys), media, new.keys)
-        item = home.with_replica(replica_id, new)
+        item = Item(_unused_id(baseline, new.keys), media, new.keys).with_replica(replica_id, anew)
         baseline.put(item)
     if len(namesakes := _namesakes(baseline, new.keys)) > 1:
         for namesake in namesakes:

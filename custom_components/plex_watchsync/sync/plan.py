@@ -46,15 +46,14 @@ def plan(items: Sequence[Item], replica_id: ReplicaId, policy: Policy) -> Operat
         return None
     replicas = [item.replicas[replica_id] for item in items]
     shown = replicas[0].reading or WatchState()
-    wanted = _wanted(items, shown, account)
+    wanted = _wanted(items, replica_id, account)
     if wanted is None or all(replica.revision == item.revision for replica, item in zip(replicas, items, strict=True)):
         return None
     kind = _kind(replicas[0], wanted, account, policy)
     if kind is None:
         return None
-    kept = shown.position if kind is WriteKind.MARK_WATCHED and shown.position and not usable_position(shown.position, None, policy) else wanted.position
     revisions = {item.item_id: item.revision for item in items}
-    record = replace(wanted, position=kept if has_position(replicas[0], account) else 0, play_count=_count(wanted, shown))
+    record = replace(wanted, position=_position(replicas[0], wanted, account, policy), play_count=_count(wanted, shown))
     agreed = "rated" if kind is WriteKind.RATE else "watched" if wanted.played else "unwatched"
     return Operation(replica_id, kind, record, shown, revisions, f"agreed: {agreed}")
 
@@ -78,9 +77,10 @@ def acknowledge(item: Item, replica_id: ReplicaId, reading: WatchState, revision
     return item.with_replica(replica_id, replica)
 
 
-def _wanted(items: Sequence[Item], shown: WatchState, account: AccountPolicy) -> WatchState | None:
+def _wanted(items: Sequence[Item], replica_id: ReplicaId, account: AccountPolicy) -> WatchState | None:
     """Return the state that all the file's items agree on (I5), None where they don't or nothing was ever agreed."""
-    states = [expected(item.claims, shown, account) for item in items if item.revision]
+    replicas = [(item.claims, item.replicas[replica_id]) for item in items if item.revision]
+    states = [expected(claims, replica, replica.reading or WatchState(), account) for claims, replica in replicas]
     if len(states) < len(items) or len({state.played for state in states}) > 1:
         return None
     return max(states, key=lambda state: (state.last_played is not None, state.last_played))
@@ -95,6 +95,15 @@ def _kind(replica: Replica, wanted: WatchState, account: AccountPolicy, policy: 
     if not alike(shown.rating, wanted.rating):
         return WriteKind.RATE
     return WriteKind.SET_DATE if tells_date(replica, wanted, account) else None
+
+
+def _position(replica: Replica, wanted: WatchState, account: AccountPolicy, policy: Policy) -> int:
+    """Return the position to write: a mark clears it, but for one of no weight that was just begun; what is not synced stays as it is."""
+    shown = replica.reading or WatchState()
+    if not has_position(replica, account):
+        return 0 if wanted.played != shown.played else shown.position
+    begun = wanted.played and not shown.played and shown.position and not usable_position(shown.position, None, policy)
+    return shown.position if begun else wanted.position
 
 
 def _count(wanted: WatchState, shown: WatchState) -> int:

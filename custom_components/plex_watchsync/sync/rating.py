@@ -27,10 +27,16 @@ def heard(observation: Observation, account: AccountPolicy) -> Observation:
     return replace(observation, state=replace(observation.state, rating=None))
 
 
-def expected(claims: Claims, shown: WatchState, account: AccountPolicy) -> WatchState:
+def has_rating(replica: Replica, account: AccountPolicy) -> bool:
+    """Whether a replica's rating means anything: that none is heard (see `heard`) does not mean that somebody took it back."""
+    return account.sync_ratings and not replica.several
+
+
+def expected(claims: Claims, replica: Replica, shown: WatchState, account: AccountPolicy) -> WatchState:
     """Return what a replica that shows `shown` is to show; what nobody has an opinion on stays as it is."""
     state = claims.state if claims.view or claims.spot else shown
-    return replace(state, rating=_rating_for(claims, shown, account))
+    rating = _rating_for(claims, shown, account) if has_rating(replica, account) else shown.rating
+    return replace(state, rating=rating)
 
 
 def alike(one: float | None, other: float | None) -> bool:
@@ -44,7 +50,9 @@ def rated(item: Item, replica: Replica, shown: WatchState, account: AccountPolic
     A thumb that is gone means nothing: on Emby the same picture comes from partial writes, as with the flag (R5).
     """
     known = replica.reading
-    if not account.direction.imports or (known and shown.rating == known.rating) or (shown.rating is None and (known is None or account.traits.thumbs)):
+    if not account.direction.imports or not has_rating(replica, account):
+        return None
+    if (known and shown.rating == known.rating) or (shown.rating is None and (known is None or account.traits.thumbs)):
         return None
     if known is None and not account.takes_first_sight:
         return None
@@ -55,7 +63,7 @@ def rated(item: Item, replica: Replica, shown: WatchState, account: AccountPolic
 
 
 def _rating_for(claims: Claims, shown: WatchState, account: AccountPolicy) -> float | None:
-    if claims.rating is None or not account.sync_ratings:
+    if claims.rating is None:
         return shown.rating
     value = claims.rating.value
     if not value or not account.traits.thumbs:

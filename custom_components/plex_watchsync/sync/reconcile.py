@@ -125,8 +125,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     shown, known = seen.state, replica.reading
     if known is None:  # a new account, a new copy, a replaced file (R3, R4)
         return _first_sight(item, replica, seen, account, policy)
-    if seen.looked_at > (replica.at or NEVER):
-        replica = replace(replica, at=seen.looked_at)
+    replica = _as_of_last_look(replica, seen)
     if _same(shown, known, replica, account, policy):  # nothing happened since we looked, or it was our own write (R1, M3)
         return Finding("R1 as acknowledged", unchanged=True)
     if any(_is_written(shown, sent, replica, account, policy) for sent in seen.written):  # nobody's act, whatever was agreed since (M3)
@@ -138,7 +137,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("M3 shows what was to be written")
     if not account.direction.imports:  # this server only receives (W1)
         return Finding("W1 its changes do not count")
-    if not shown.played and (known.played or _agreed(item).played):  # the flag is gone: who took it?
+    may_have = known.played or (account.direction.exports and _agreed(item).played)  # the flag was there, or was perhaps written before a crash (M3)
+    if not shown.played and may_have:  # it is gone: who took it?
         return _lost_flag(item, replica, seen, account, policy)
     written = replica.revision != item.revision and _agreed(item).played  # the flag may be our own, from before a crash (M3)
     if shown.played and (not (known.played or written) or _is_view_anew(item, replica, seen, account)):  # watched, or watched once more (R1)
@@ -148,7 +148,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
 
 def _with_rating(finding: Finding, item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> Finding:
     """Add what the reading says of the rating (M4): dated by the server's word, else by the last read that did not show it."""
-    replica = item.replicas[replica_id]
+    replica = _as_of_last_look(item.replicas[replica_id], seen)
     earliest = replica.at or NEVER
     at = _after_agreed(min(max(seen.told_at or earliest, earliest), seen.at), item, replica)
     rating = rated(item, replica, seen.state, policy.accounts[replica_id.account], at)
@@ -156,6 +156,10 @@ def _with_rating(finding: Finding, item: Item, replica_id: ReplicaId, seen: Sigh
         return finding
     reason = "M4 rated" if finding.unchanged else finding.reason
     return replace(finding, claims=replace(finding.claims, rating=rating), reason=reason)
+
+
+def _as_of_last_look(replica: Replica, seen: Sighting) -> Replica:
+    return replace(replica, at=seen.looked_at) if seen.looked_at > (replica.at or NEVER) else replica
 
 
 def _first_sight(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Finding:
@@ -293,7 +297,7 @@ def _acknowledged(item: Item, replica_id: ReplicaId, seen: Sighting, finding: Fi
     reading = replace(replica.reading, rating=seen.state.rating) if finding.unchanged and replica.reading else seen.state
     unchanged = finding.unchanged and reading == replica.reading
     position = has_position(replica, account) and (moved or not finding.settled)
-    if item.revision and (shows(reading, expected(item.claims, reading, account), policy, position=position) or (finding.first and finding.settled)):
+    if item.revision and (shows(reading, expected(item.claims, replica, reading, account), policy, position=position) or (finding.first and finding.settled)):
         stands = replica.revision if finding.unchanged and replica.revision else item.revision
     else:
         stands = replica.revision if unchanged else 0
@@ -306,7 +310,7 @@ def _settled(item: Item, replica_id: ReplicaId, replica: Replica, policy: Policy
     account = policy.accounts.get(replica_id.account)
     if account is None or replica.reading is None or replica.revision == item.revision:
         return replica
-    in_step = shows(replica.reading, expected(item.claims, replica.reading, account), policy, position=has_position(replica, account))
+    in_step = shows(replica.reading, expected(item.claims, replica, replica.reading, account), policy, position=has_position(replica, account))
     return replace(replica, revision=item.revision) if in_step and not tells_date(replica, _agreed(item), account) else replica
 
 
@@ -316,6 +320,6 @@ def _overruled(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Poli
         known for known in sightings if policy.accounts[known.account].first_sync and policy.accounts[known.account].initial_sync is InitialSync.FILL_SERVER
     }
     differs = any(sightings[known].state.played or sightings[known].state.position for known in filled)
-    if item.claims != NO_CLAIMS or not differs or not item.replicas.keys() - filled:
+    if item.claims.view or item.claims.spot or not differs or not item.replicas.keys() - filled:
         return item
-    return replace(item, claims=Claims(View(NEVER, played=False), Spot(NEVER, 0)), revision=item.revision + 1)
+    return replace(item, claims=replace(item.claims, view=View(NEVER, played=False), spot=Spot(NEVER, 0)), revision=item.revision + 1)
