@@ -1,5 +1,7 @@
 """A backup is one more voice: newer acts win over it, unless it is told to win."""
 
+from datetime import timedelta
+
 import pytest
 
 from custom_components.plex_watchsync.engine.ignores import Rule
@@ -195,3 +197,16 @@ async def test_a_restore_is_undone(house: House) -> None:
     house.writes()
     await house.sync()
     assert not any(house.writes().values())
+
+
+async def test_a_date_that_is_yet_to_come_is_now(house: House) -> None:
+    """R7, M5: else what people do is in vain until then."""
+    ahead = house.clock() + timedelta(days=999)
+    said = Claims(View(ahead, True, ahead, 1), Spot(ahead, 600), Rating(ahead, 8.0))
+    await restore(house, (Entry(Media(MediaKind.MOVIE, "tt1"), frozenset({"movie/imdb/tt1"}), said),))
+    assert house.played("tt1") == {"plex": True, "jellyfin": True, "emby": True}
+    assert house.servers["emby"].records["tt1"].last_played == house.clock()
+    house.clock.pass_by(hours=1)
+    house.servers["emby"].unwatch("tt1")
+    await house.sync()
+    assert not any(house.played("tt1").values())

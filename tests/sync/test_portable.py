@@ -106,7 +106,7 @@ def test_a_line_is_what_people_read() -> None:
 def test_what_others_write_is_cleaned() -> None:
     """Ids are spelled as everywhere, numbers are cut to what can be, other time zones are understood (R7, W8)."""
     row = {**FILM, "ids": {"IMDb": "tt137523", "TheMovieDB": ["0550", "0"]}, "watched_since": "2026-01-01T02:00:00+02:00", "play_count": -1}
-    row |= {"position": -5, "position_since": "2026-01-01T00:00:00Z", "rating": 11, "rated_since": "2026-01-01T00:00:00Z"}
+    row |= {"position": -5, "position_since": "2026-01-01T00:00:00Z", "rating": 10**400, "rated_since": "2026-01-01T00:00:00Z"}
     entry = entry_of(row)
     assert entry.keys == {"movie/imdb/tt0137523", "movie/tmdb/550"}
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -133,6 +133,12 @@ def test_what_others_write_is_cleaned() -> None:
         ({"watched_since": "2026-01-01T00:00:00"}, "time zone"),
         ({"play_count": True}, "play_count is not a whole number"),
         ({"position": 5}, "position_since is not a text"),
+        ({"watched_since": "0001-01-01T00:00:00+14:00"}, "watched_since is not a time"),
+        ({"last_watched": "9999-12-31T23:59:59-12:00"}, "last_watched is not a time"),
+        ({"play_count": 10**30}, "play_count is larger than"),
+        ({"position": -(10**30), "position_since": "2026-01-01T00:00:00Z"}, "position is larger than"),
+        ({"title": "\ud83c"}, "title is not a text"),
+        ({"ids": {"me.custom.agent": "\ud83c"}}, "an id or a name is not a text"),
         ({"rating": "good", "rated_since": "2026-01-01T00:00:00Z"}, "rating is not a number"),
     ],
 )
@@ -149,12 +155,15 @@ def test_a_broken_line_is_named(change: dict[str, Any], why: str) -> None:
         ("", "not JSON"),
         ('{"format": "plex_watchsync", "version": 1, "items": [', "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"rating": NaN}', "not JSON: NaN is not a number"),
+        ('{"rating": -Infinity}', "not JSON: -Infinity is not a number"),
         ("[]", "not a backup"),
         ('{"format": "other", "version": 1, "items": []}', "not a backup"),
         ('{"format": "plex_watchsync", "version": 1}', "not a backup"),
         ('{"format": "plex_watchsync", "version": 2, "items": []}', "version 2 is not known"),
         ('{"format": "plex_watchsync", "version": 1, "items": [7]}', "item 1: not an object"),
         ('{"format": "plex_watchsync", "version": 1, "items": []}', "viewer is not a text"),
+        ('{"format": "plex_watchsync", "version": 1, "items": [], "viewer": "a", "created": "9999-12-31T23:59:59-12:00"}', "created is not a time"),
     ],
 )
 def test_a_broken_file_is_refused(text: str, why: str) -> None:

@@ -4,6 +4,7 @@ Nothing in it belongs to a server, so that it outlives them all. What is written
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,12 @@ from .plan import HIGHEST_RATING
 
 FORMAT = "plex_watchsync"
 VERSION = 1
+
+LARGEST = 2**31 - 1
+"""No number of a title is larger; what has more than 64 bits could not even be kept."""
+
+TORN = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON can spell; it could not be kept either."""
 
 type Json = Any
 
@@ -55,7 +62,7 @@ def dumped(viewer: str, created: datetime, entries: Iterable[Entry]) -> Iterator
 def loaded(text: str) -> Portable:
     """Read a document; raises `PortableError`, and then nothing of it counts."""
     try:
-        content: Json = json.loads(text)
+        content: Json = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise PortableError(f"not JSON: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("items"), list):
@@ -114,6 +121,8 @@ def entry_of(row: Json) -> Entry:
     keys = keys or _names(media.kind, row)
     if not keys:
         raise PortableError("no id that names it")
+    if any(map(TORN.search, keys)):
+        raise PortableError("an id or a name is not a text")
     return Entry(media, frozenset(keys), Claims(_view(row), _spot(row), _rating(row)))
 
 
@@ -195,21 +204,30 @@ def _rating(row: Mapping[str, Json]) -> Rating | None:
     value = row.get("rating")
     if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
         raise PortableError("rating is not a number")
-    return Rating(_moment(row, "rated_since"), None if value is None else min(max(float(value), 0.0), HIGHEST_RATING), exact=row.get("thumb") is not True)
+    return Rating(_moment(row, "rated_since"), None if value is None else float(min(max(value, 0), HIGHEST_RATING)), exact=row.get("thumb") is not True)
+
+
+def _no_number(constant: str) -> None:
+    """Refuse NaN and the infinities, which JSON does not have and Python reads."""
+    raise ValueError(f"{constant} is not a number")
 
 
 def _text(row: Mapping[str, Json], name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or TORN.search(value):
         raise PortableError(f"{name} is not a text")
     return value
 
 
 def _number(row: Mapping[str, Json], name: str) -> int | None:
     value = row.get(name)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise PortableError(f"{name} is not a whole number")
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise PortableError(f"{name} is not a whole number")
+    if abs(value) > LARGEST:
+        raise PortableError(f"{name} is larger than {LARGEST}")
+    return value
 
 
 def _list(row: Mapping[str, Json], name: str) -> list[Json]:
@@ -223,8 +241,9 @@ def _moment(row: Mapping[str, Json], name: str) -> datetime:
     text = _text(row, name)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        utc = at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise PortableError(f"{name} is not a time") from error
     if at.tzinfo is None:
         raise PortableError(f"{name} does not say in which time zone it is (R7)")
-    return at.astimezone(UTC)
+    return utc
