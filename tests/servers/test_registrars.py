@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast, override
 
@@ -219,10 +220,11 @@ class TestJellyfin(RegistrarContract):
 
     kind = ServerKind.JELLYFIN
     version = "10.11.11"
+    titles = TITLES
 
     @override
     async def serve(self) -> str:
-        self.simulator = JellyfinSimulator("Attic", TITLES, PEOPLE, version=self.version)
+        self.simulator = JellyfinSimulator("Attic", self.titles, PEOPLE, version=self.version)
         self.simulator.plugin.configure(
             {"ServerUrl": "http://jellyfin.example", "GenericOptions": [self.destination()], "SlackOptions": [{"WebhookName": "x"}]}
         )
@@ -335,9 +337,24 @@ class TestJellyfin(RegistrarContract):
 
 
 class TestJellyfin1010(TestJellyfin):
-    """Jellyfin 10.10."""
+    """Jellyfin 10.10, with a film in a second library too."""
 
     version = "10.10.7"
+    titles = (*TITLES, replace(TITLES[0], library="Films 4K", path=f"Films 4K/{TITLES[0].path.partition('/')[2]}"))
+
+    @override
+    @pytest.mark.parametrize("who", ["anna", "key"])
+    async def test_provoked(self, who: str) -> None:
+        """Pitfall 51: nothing is, for a copy that looks untouched shares its record with one that was watched."""
+        anna, copies = self.simulator.auth.named("anna"), self.simulator.library.by_key[TITLES[0].key]
+        assert anna is not None
+        assert not any(one.played for one in self.simulator.shown("anna"))  # each copy caches what it shows
+        self.simulator.mark(anna, copies[-1], None)
+        registrar = await self.registrar(who)
+        await registrar.ensure(self.hook())
+        assert await registrar.provoke(self.hook()) is False
+        self.simulator.restarted()
+        assert [one.played for one in self.simulator.shown("anna") if one.key == TITLES[0].key] == [True, True]
 
 
 class TestJellyfin12(TestJellyfin):

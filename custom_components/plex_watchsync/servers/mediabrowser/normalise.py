@@ -19,6 +19,8 @@ TICKS = 10_000_000
 KINDS = {"Movie": MediaKind.MOVIE, "Episode": MediaKind.EPISODE}
 
 _OLDEST = {ServerKind.JELLYFIN: (10, 9), ServerKind.EMBY: (4, 7)}
+_OWN_RECORDS = (10, 11)
+"""Jellyfin's version from which each item has a record of its own."""
 _LIBRARY_KINDS = {"movies": frozenset({MediaKind.MOVIE}), "tvshows": frozenset({MediaKind.EPISODE})}
 _MIXED = frozenset(MediaKind)
 _LONGEST_FILE = 50
@@ -103,6 +105,11 @@ def server_identity(info: wire.PublicInfo) -> ServerIdentity | None:
         message = f"{kind} {version} is too old"
         raise ServerTooOld(message, version)
     return ServerIdentity(kind, server_id, info.get("ServerName") or server_id, version)
+
+
+def shares_records(info: wire.PublicInfo) -> bool:
+    """Whether copies of a title share one record, which each of them caches, as before Jellyfin 10.11 (pitfall 51)."""
+    return _numbers(info["Version"]) < _OWN_RECORDS
 
 
 def announced(datagram: bytes) -> Announced | None:

@@ -11,7 +11,7 @@ from ..connection import Connection
 from ..http import HttpClient
 from . import wire
 from .client import CLIENT, headers
-from .normalise import is_untouched, understood
+from .normalise import is_untouched, shares_records, understood
 
 type _Row = dict[str, Any]
 
@@ -59,8 +59,13 @@ class JellyfinRegistrar(Registrar):
     async def provoke(self, hook: OwnWebhook) -> bool:
         """Write a record that was never touched as it is: the plugin tells of that too (recorded on 10.11).
 
-        The whole record, for a part of it would be laid over a copy that may be stale (W7, pitfall 38).
+        The whole record, for a part of it would be laid over a copy that may be stale (W7, pitfall 38). Nothing where copies share a record:
+        one that looks untouched may hide that another was watched (pitfall 51).
         """
+        info: wire.PublicInfo = await self._http.json("GET", "/System/Info/Public")
+        with understood("what the server tells of itself"):
+            if shares_records(info):
+                return False
         user = self._user_id or await self._anybody()
         query = {"recursive": "true", "includeItemTypes": "Movie,Episode", "limit": str(_CANDIDATES), "enableImages": "false", "sortBy": "DateCreated,SortName"}
         page: wire.Page = await self._http.json("GET", "/Items", params={"userId": user, "enableUserData": "true", **query})
