@@ -33,7 +33,7 @@ class Cycle:
     """A run on a baseline; a dry run gets a copy of it and nobody executes the plan (G6).
 
     `readings` are what was read before the baseline was held, if anything was. `read_at`: by account since when which libraries are known whole. `sent` tells what may show at a replica because it was written and not read back;
-    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `concerned` those of which a hint had it planned what they are owed,
+    `read` are the replicas that were read since, `held` those whose unwatch nothing follows from (G2), `passed` those that were passed over, `concerned` those of which a hint had it planned what they are owed,
     `weighed` those of which the last plan tells.
     """
 
@@ -50,6 +50,7 @@ class Cycle:
     sent: Callable[[ReplicaId], tuple[Sent, ...]] = lambda _replica_id: ()
     read: set[ReplicaId] = field(default_factory=set)
     held: set[ReplicaId] = field(default_factory=set)
+    passed: set[ReplicaId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     concerned: set[ReplicaId] = field(default_factory=set)
     weighed: set[ReplicaId] = field(default_factory=set)
@@ -72,8 +73,9 @@ class Cycle:
         readings = await self._read_all() if ahead is None else [*ahead, *await self._overtaken(ahead)]
         unsure = await self.conclude(readings)
         for reading in readings:
-            self.baseline.look(reading.account, reading.at, [""] if reading.listed and self.run.libraries is None else reading.seen, unsure)
-            await self._look_for_missing(reading)
+            if not self.run.metadata_only:  # nothing was concluded, so it was no look (R1)
+                self.baseline.look(reading.account, reading.at, [""] if reading.listed and self.run.libraries is None else reading.seen, unsure)
+                await self._look_for_missing(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
         if any(reading.new_names for reading in readings):
@@ -99,13 +101,13 @@ class Cycle:
         return self.baseline.looked_at(replica_id) > at or any((item.replicas[replica_id].at or NEVER) > at for item in self.baseline.of_replica(replica_id))
 
     async def conclude(self, readings: Iterable[Reading]) -> frozenset[ReplicaId]:
-        """Reconcile readings, and once more what only a second read can tell (R5); return of which replicas that was not sure at once, or is held."""
+        """Reconcile readings, and once more what only a second read can tell (R5); return of which replicas nothing was, or not at once."""
         doubtful: dict[str, set[str]] = {}
         if not self.run.metadata_only:
             doubtful = await self._reconcile(readings)
             second = await asyncio.gather(*(self._read_again(account, items, confirmed=True) for account, items in doubtful.items()))
             await self._reconcile(reading for reading in second if reading)
-        return frozenset(self.held | {ReplicaId(account, item) for account, items in doubtful.items() for item in items})
+        return frozenset(self.held | self.passed | {ReplicaId(account, item) for account, items in doubtful.items() for item in items})
 
     async def operations(self) -> list[Operation]:
         """Plan the writes that the items which were touched since the last plan, or in an export all items, are owed."""
@@ -157,7 +159,7 @@ class Cycle:
             reading = await reader.recent(self.run.libraries, since - MARGIN)
         else:
             reading = await reader.list(self.run.libraries)
-        if self.run.libraries is None and self.run.kind is not RunKind.EXPORT and not self.run.metadata_only:
+        if self.run.libraries is None and self.run.imports:
             self.read_at[reader.account_id] = (at, whole)
         return reading
 
@@ -194,7 +196,9 @@ class Cycle:
             async for server_item, sighting in paced(reading.sightings.items()):
                 replica_id = ReplicaId(reading.account, server_item)
                 for item in self.baseline.of_replica(replica_id):
-                    if not self.baseline.is_left_alone(item) and self._may_conclude(item, replica_id, sighting.state):
+                    if self.baseline.is_left_alone(item) or not self._may_conclude(item, replica_id, sighting.state):
+                        self.passed.update([replica_id] if item.replicas[replica_id].reading else [])
+                    else:
                         found.setdefault(item.item_id, {})[replica_id] = replace(sighting, written=sent) if (sent := self.sent(replica_id)) else sighting
                         self.read.add(replica_id)
         return found

@@ -67,3 +67,8 @@ class Run:
     def lists(self) -> bool:
         """Whether whole libraries are read."""
         return not self.hints and (self.kind is not RunKind.EXPORT or self.full)
+
+    @property
+    def imports(self) -> bool:
+        """Whether what people did on servers is agreed on."""
+        return self.kind is not RunKind.EXPORT and not self.metadata_only

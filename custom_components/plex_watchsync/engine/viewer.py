@@ -254,7 +254,8 @@ class ViewerSync:
         """Keep what was agreed, then write it: after a crash in between, what is owed is known (M2)."""
         self._tell(cycle.report.changes)
         await self._queue(cycle)
-        self._synced |= set(listed)
+        if cycle.run.imports:  # else what they show is not agreed yet (G1)
+            self._synced |= set(listed)
         if cycle.run.lists:  # what an import agreed on is written by a whole sync
             self._read_at = {} if cycle.run.kind is RunKind.IMPORT else cycle.read_at
         for account, (libraries, now) in cycle.unmatched.items():
