@@ -199,10 +199,10 @@ class Hub:
             self._resume = None
         self.documents.release()
 
-    async def decide(self, viewer_id: str, run_id: str, *, approve: bool) -> list[Report]:
-        """Approve or discard what is held of a run (G2)."""
+    async def decide(self, viewer_id: str, run_id: str, *, approve: bool, named: str = "") -> list[Report]:
+        """Approve or discard what is held of a run (G2), in a run that is `named` as that of other viewers, or is one of its own."""
         viewer = self.viewers[viewer_id]
-        holds, named = viewer.holds.of(run_id), ulid_now()
+        holds, named = viewer.holds.of(run_id), named or ulid_now()
         facts = [described(self.hass, viewer, hold) for hold in holds]
         reports = await viewer.approve(holds, named) if approve else [await viewer.discard(holds, named)]
         for report in reports:

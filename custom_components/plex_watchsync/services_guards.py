@@ -49,7 +49,8 @@ async def _decide(call: ServiceCall, *, approve: bool) -> ServiceResponse:
     if not concerned:
         raise refused("not_held", run_id=run_id)
     held = [described(call.hass, viewer, hold) for viewer in concerned for hold in viewer.holds.of(run_id)]
-    reports = [report for viewer in concerned for report in await hub.decide(viewer.viewer, run_id, approve=approve)]
+    named = ulid_now()
+    reports = [report for viewer in concerned for report in await hub.decide(viewer.viewer, run_id, approve=approve, named=named)]
     return {**_summed(call, reports), "held": held}
 
 
@@ -69,13 +70,14 @@ async def _undo(call: ServiceCall) -> ServiceResponse:
     reports: list[Report] = []
     left: list[tuple[str, str]] = []
     undone = held = forgotten = 0
+    run = Run(explicit=True, run_id=ulid_now())
     for viewer in viewers_of(hub, call):
         query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
         page = await hub.journal.find(query, MOST_UNDONE)
         if page.notes:
             undoing = Undoing([note for _, note in page.notes])
             forgotten += _forgotten(undoing.notes) if change_id is None else 0
-            reports.append(await hub.sync_viewer(viewer, Run(explicit=True, run_id=ulid_now()), undoing))
+            reports.append(await hub.sync_viewer(viewer, run, undoing))
             undone, held, left = undone + undoing.undone, held + undoing.held, [*left, *undoing.left]
             facts = {"run_id": run_id, "change_id": change_id, "viewer": viewer_name(call.hass, viewer.viewer), "undone": undoing.undone}
             call.hass.bus.async_fire(EVENT_SYNC_UNDONE, facts)

@@ -1,5 +1,6 @@
 """G2 and G5 as people meet them: the held run, its issue, its events, its actions; undo."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +24,8 @@ from custom_components.plex_watchsync.const import (
 from custom_components.plex_watchsync.hub import HUB
 from simulators.base import Act
 
-from .conftest import FILM, TITLES, House
+from .conftest import FILM, OTHER, TITLES, House
+from .flows import added, below
 from .translations import ENGLISH
 
 
@@ -283,12 +285,53 @@ async def test_an_undo_says_what_is_forgotten(house: House, entries: dict[str, C
     run_id = (await house.call("sync", config_entry_id=entries["plex"].entry_id))["run_id"]
     assert unwatched(house) == [3, 3, 3]
     for notes in house.hass.data[HUB].journal._segments.values():
-        notes[:] = [note for note in notes if note.change_id not in {f"{run_id}.1", f"{run_id}.2"}]
+        notes[:] = [note for note in notes if note.run_id != run_id or not note.change_id.endswith((".1", ".2"))]
     answer = await house.call("undo", run_id=run_id)
     assert (answer["undone"], answer["forgotten"], answer["left"]) == (1, 2, [])
     assert unwatched(house) == [2, 2, 2]
     (change,) = (await house.call("get_journal", kind="change", run_id=answer["run_id"]))["entries"]
     assert (await house.call("undo", change_id=change["change_id"]))["forgotten"] == 0
+
+
+@pytest.fixture
+async def two(house: House) -> tuple[str, Callable[[], tuple[int, int]]]:
+    """Have two viewers on one server, let each watch a film, and sync it; return the run, and how to count what each has watched."""
+    entry = await added(house.hass, house.places["jellyfin"], "jellyfin_api_key")
+    walk = await below(house.hass, entry, "account")
+    await walk.keep(viewer="Ben")
+    await walk.keep()
+    await walk.fill()
+    await house.settle()
+    simulator = house.places["jellyfin"].simulator
+    await simulator.act("anna", FILM.key, Act.MARK_WATCHED)
+    await simulator.act("ben", OTHER.key, Act.MARK_WATCHED)
+    run_id: str = (await house.call("sync", config_entry_id=entry.entry_id))["run_id"]
+
+    def watched() -> tuple[int, int]:
+        anna, ben = (sum(record.played for record in simulator.shown(name)) for name in ("anna", "ben"))
+        return anna, ben
+
+    assert watched() == (1, 1)
+    return run_id, watched
+
+
+async def test_a_change_is_one_viewers(house: House, two: tuple[str, Callable[[], tuple[int, int]]]) -> None:
+    """G5: viewers share a run, and its changes have names of their own, so that to undo one takes nothing from anybody else."""
+    run_id, watched = two
+    changes = (await house.call("get_journal", kind="change", run_id=run_id))["entries"]
+    assert len({change["change_id"] for change in changes}) == 2
+    anna = next(change["change_id"] for change in changes if change["viewer"] == "anna")
+    assert (await house.call("undo", change_id=anna))["undone"] == 1
+    assert watched() == (0, 1)
+
+
+async def test_an_undo_of_several_viewers_is_one_run(house: House, two: tuple[str, Callable[[], tuple[int, int]]]) -> None:
+    """G5: what one action did is undone by the one run that it answers with."""
+    run_id, watched = two
+    answer = await house.call("undo", run_id=run_id)
+    assert (answer["undone"], watched()) == (2, (0, 0))
+    assert (await house.call("undo", run_id=answer["run_id"]))["undone"] == 2
+    assert watched() == (1, 1)
 
 
 async def test_removal_takes_the_issue_along(house: House, entries: dict[str, ConfigEntry]) -> None:

@@ -83,8 +83,8 @@ class Report:
     duration: float = 0.0
 
     def add(self, change: Change) -> Change:
-        """Keep a change, under the name that it has in the journal and to `undo`."""
-        named = replace(change, change_id=f"{self.run_id}.{len(self.changes) + 1}")
+        """Keep a change, under the name that it has in the journal and to `undo`; viewers share a run's name, and have changes of their own."""
+        named = replace(change, change_id=f"{self.run_id}.{change.viewer}.{len(self.changes) + 1}")
         self.changes.append(named)
         if named.account:
             self.of(named.account).changed += 1
