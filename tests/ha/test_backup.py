@@ -15,11 +15,13 @@ from homeassistant.util import dt as dt_util
 from custom_components.plex_watchsync import backups
 from custom_components.plex_watchsync.backup import async_post_backup, async_pre_backup
 from custom_components.plex_watchsync.const import DOMAIN, EVENT_SYNC_HELD
-from custom_components.plex_watchsync.helpers import household_entry
+from custom_components.plex_watchsync.engine.viewer import ViewerSync
+from custom_components.plex_watchsync.helpers import household_entry, viewer_subentries
 from custom_components.plex_watchsync.hub import HUB
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, TITLES, House
+from .flows import below
 
 
 @pytest.fixture
@@ -190,13 +192,69 @@ async def test_no_schedule(house: House, folder: Path, freezer: Any) -> None:
     assert not folder.exists()
 
 
+async def test_one_failure_keeps_nobody_else_from_the_schedule(house: House, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A viewer who is not in the household any more is none of it, and one whose backup fails does not stand in the others' way."""
+    await house.add("plex")
+    household = household_entry(house.hass)
+    assert household is not None
+    viewers = house.hass.data[HUB].viewers
+    (anna,) = viewers.values()
+    gone = ViewerSync("gone", anna.documents, anna.clock)
+    viewers.clear()
+    viewers.update({"gone": gone, anna.viewer: anna})
+    house.hass.config_entries.async_update_entry(household, options={"backup_interval_days": 1})
+    await house.settle()
+    assert len(list(folder.iterdir())) == 1
+    assert "could not be written" not in caplog.text
+    with pytest.raises(HomeAssistantError, match="no viewer called gone"):
+        await backups.write(house.hass, gone)
+
+
+async def test_what_somebody_named_is_theirs(house: House, folder: Path, freezer: Any) -> None:
+    """A copy is not rotated away, holds no schedule up, and is restored only by its name."""
+    await house.add("plex")
+    household = household_entry(house.hass)
+    assert household is not None
+    house.hass.config_entries.async_update_entry(household, options={"backup_interval_days": 2, "backup_keep": 2})
+    await house.settle()
+    (first,) = folder.iterdir()
+    copies = [folder / first.name.replace(".json", " (before upgrade).json"), folder / first.name.replace(first.stem[-16:], "before-upgrade")]
+    for copy in copies:
+        copy.write_text(first.read_text())
+    for _ in range(3):
+        freezer.tick(timedelta(days=2, hours=1))
+        async_fire_time_changed(house.hass, dt_util.utcnow())
+        await house.settle()
+    files = set(folder.iterdir())
+    assert files > set(copies)
+    assert len(files) == 2 + 2
+    assert first not in files
+    assert (await house.call("restore"))["file"] == max(path.name for path in files - set(copies))
+    assert (await house.call("restore", file=copies[1].name))["file"] == copies[1].name
+
+
+async def test_a_viewer_who_was_renamed(house: House, folder: Path) -> None:
+    """The backups are known by the end of the id: a name can change."""
+    await house.add("plex")
+    await house.call("mark_watched", media={"imdb": FILM.ids["imdb"]})
+    (row,) = (await house.call("backup"))["backups"]
+    household = household_entry(house.hass)
+    assert household is not None
+    (viewer,) = viewer_subentries(household)
+    walk = await below(house.hass, household, "viewer", viewer)
+    await walk.fill(name="Anna Maria")
+    await house.settle()
+    assert await backups.names(house.hass, viewer.subentry_id) == [row["file"]]
+    assert (await house.call("restore"))["file"] == row["file"]
+
+
 def test_people_whose_names_are_spelled_alike(tmp_path: Path) -> None:
     """The newest of one viewer is not that of another, and rotation removes one's own only."""
     names = [f"{stem}2026010{day}T000000Z.json" for stem in ("anna-aaaaaa-", "anna-bbbbbb-") for day in (1, 2, 3)]
     for name in names:
         (tmp_path / name).touch()
-    assert [path.name for path in backups._files(tmp_path, "anna-aaaaaa-")] == names[:3]
-    backups._rotate(tmp_path, "anna-aaaaaa-", 1)
+    assert [path.name for path in backups._files(tmp_path, "01JAAAAAA")] == names[:3]
+    backups._rotate(tmp_path, "01JAAAAAA", 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == names[2:]
 
 
