@@ -30,7 +30,10 @@ class Following:
     @callback
     def hint(self, viewer_id: str, hints: Iterable[Hint]) -> None:
         """Have items looked at, now and once more a little later."""
-        self._hints.setdefault(viewer_id, {}).update({(hint.account, hint.item_id): hint for hint in hints})
+        waiting = self._hints.setdefault(viewer_id, {})
+        for hint in hints:
+            place = hint.account, hint.item_id
+            waiting[place] = _merged(waiting.get(place, hint), hint)
         self._follow(viewer_id, self._hints, self._look)
 
     @callback
@@ -73,3 +76,8 @@ class Following:
         viewer = self._viewers.get(viewer_id)
         if viewer and (accounts := behind & viewer.accounts.keys()):
             await self.sync(viewer, Run(accounts=frozenset(accounts), recent=True))
+
+
+def _merged(waiting: Hint, hint: Hint) -> Hint:
+    """Put two hints at an item together: the word that a person marked it unwatched stays (R5, G2), and one look is enough only if both say so."""
+    return replace(max(hint, waiting, key=lambda one: (one.unplayed, one.at)), again=waiting.again and hint.again)

@@ -5,6 +5,8 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from homeassistant.setup import async_setup_component
 from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.viewer import ViewerSync
+from custom_components.plex_watchsync.following import Following
 from custom_components.plex_watchsync.helpers import account_subentries
 from custom_components.plex_watchsync.hub import HUB
 from custom_components.plex_watchsync.ports import Hint, PushState
@@ -279,6 +282,26 @@ async def test_what_comes_during_a_run_waits_for_one_more(house: House, monkeypa
     assert sum(len(run.hints) for run in runs) == 100
     assert len([run for run in runs if run.hints]) < 30
     assert [run.accounts for run in runs if not run.hints] == [frozenset({account.subentry_id})]
+
+
+async def test_the_word_of_a_waiting_hint_stays(house: House) -> None:
+    """R5, G2: a webhook says that a person marked it unwatched; what the socket tells of the same mark, while that waits, does not unsay it."""
+    await house.add("jellyfin")
+    viewers, at = house.hass.data[HUB].viewers, house.clock()
+    (viewer,) = viewers
+    (account,) = viewers[viewer].accounts
+    looked: list[tuple[Hint, ...]] = []
+
+    async def sync(_viewer: ViewerSync, run: Run) -> Report:
+        looked.append(run.hints)
+        return Report("", dry_run=False, started=at)
+
+    following = Following(house.hass, viewers, sync)
+    word, frame = Hint(account, "1", at, unplayed=True), Hint(account, "1", at + timedelta(seconds=1), again=True)
+    for hints in ([word, frame], [frame, word], [frame, replace(frame, at=at)]):
+        following.hint(viewer, hints)
+        await house.settle()
+    assert looked == [(word,), (word,), (frame,)]
 
 
 async def test_a_catching_up_of_nobody_is_nothing(hass: HomeAssistant, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
