@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 
 from custom_components.plex_watchsync.ports import AuthFailed, CertificateInvalid, Forbidden, Gap, ItemNotFound, ServerError, ServerKind, ServerUnavailable
 from custom_components.plex_watchsync.servers import Connection, frames, open_stream
+from custom_components.plex_watchsync.servers import http as module
 from custom_components.plex_watchsync.servers.http import HttpClient
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -98,6 +99,21 @@ async def test_a_socket_s_texts_may_be_bytes() -> None:
             await socket.receive(5)
         with pytest.raises(ServerUnavailable):
             await socket.send({})
+
+
+async def test_a_silent_socket_is_waited_for_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it shows all the while that it is still there: what is held back meanwhile must be told in time."""
+    monkeypatch.setattr(module, "HEARTBEAT", 0.1)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _message in socket:
+            pass
+        return socket
+
+    async with client(answer) as http, http.socket("/socket") as socket, asyncio.timeout(10):
+        assert await socket.receive(0.5) is None
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, AuthFailed), (403, Forbidden), (404, ItemNotFound), (302, ServerError), (503, ServerError)])

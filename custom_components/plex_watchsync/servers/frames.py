@@ -33,7 +33,8 @@ class SocketFrames(Frames):
     @override
     async def receive(self, seconds: float) -> bytes | None:
         try:
-            message = await self._socket.receive(timeout=max(seconds, 0.001))
+            async with asyncio.timeout(max(seconds, 0.001)):  # the socket's own begins anew with each pong
+                message = await self._socket.receive()
         except TimeoutError:
             return None
         if message.type is WSMsgType.TEXT:
