@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,6 @@ from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, cal
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.ulid import ulid_now
 
 from .const import (
     CONF_BREAKER_ITEMS,
@@ -43,6 +42,7 @@ from .const import (
 )
 from .coordinator import Numbers, ServerCoordinator, run_status
 from .engine.cycle import Cycle
+from .engine.holds import Hold
 from .engine.journal import Journal
 from .engine.report import Change, Report
 from .engine.run import Account, Run
@@ -199,10 +199,8 @@ class Hub:
             self._resume = None
         self.documents.release()
 
-    async def decide(self, viewer_id: str, run_id: str, *, approve: bool, named: str = "") -> list[Report]:
-        """Approve or discard what is held of a run (G2), in a run that is `named` as that of other viewers, or is one of its own."""
-        viewer = self.viewers[viewer_id]
-        holds, named = viewer.holds.of(run_id), named or ulid_now()
+    async def decide(self, viewer: ViewerSync, holds: Sequence[Hold], named: str, *, approve: bool) -> list[Report]:
+        """Approve or discard what is held (G2), in runs that have this name."""
         facts = [described(self.hass, viewer, hold) for hold in holds]
         reports = await viewer.approve(holds, named) if approve else [await viewer.discard(holds, named)]
         for report in reports:

@@ -7,6 +7,7 @@ from typing import Any
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.util.ulid import ulid_now
 
 from . import anew, backups, flow_forms
 from .const import CONF_FILE, DOMAIN
@@ -41,7 +42,9 @@ class HeldRunFlow(RepairsFlow):
         return await self._decide(approve=False)
 
     async def _decide(self, *, approve: bool) -> RepairsFlowResult:
-        reports = await self.hass.data[HUB].decide(self._viewer_id, self._run_id, approve=approve)
+        hub = self.hass.data[HUB]
+        viewer = hub.viewers[self._viewer_id]
+        reports = await hub.decide(viewer, viewer.holds.of(self._run_id), ulid_now(), approve=approve)
         if any(report.errors for report in reports):
             return self.async_abort(reason="cannot_connect")
         return self.async_create_entry(data={})

@@ -39,16 +39,29 @@ def register(hass: HomeAssistant, actions: Collection[Action]) -> None:
             hass.services.async_register(DOMAIN, one.name, one.handler, one.schema, one.response)
 
 
+def entry_of(call: ServiceCall) -> WatchSyncConfigEntry | None:
+    """Return the entry of the one server that an action is about, None for all; refuse one that is not there."""
+    if ATTR_CONFIG_ENTRY_ID not in call.data:
+        return None
+    entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
+    return None if is_household(entry) else entry
+
+
 def coordinators_of(hub: Hub, call: ServiceCall) -> list[ServerCoordinator]:
     """Return the servers that an action is about: one, or all for the household."""
-    if ATTR_CONFIG_ENTRY_ID not in call.data:
-        return list(hub.coordinators.values())
-    entry: WatchSyncConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
-    return list(hub.coordinators.values()) if is_household(entry) else [entry.runtime_data]
+    entry = entry_of(call)
+    return [entry.runtime_data] if entry else list(hub.coordinators.values())
+
+
+def is_about(call: ServiceCall, account: str) -> bool:
+    """Whether an action is about what was found at an account; what was said here and at no server goes with the household."""
+    entry = entry_of(call)
+    return entry is None or account in entry.runtime_data.accounts
 
 
 def viewers_of(hub: Hub, call: ServiceCall) -> list[ViewerSync]:
-    """Return the viewers that an action is about: the named one, or all."""
+    """Return the viewers that an action is about: the named one, or all; refuse an entry that is not there, though it names nobody."""
+    entry_of(call)
     wanted, household = call.data.get(CONF_VIEWER), household_entry(call.hass)
     if wanted is None or household is None:
         return list(hub.viewers.values())

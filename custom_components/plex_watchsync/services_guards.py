@@ -11,15 +11,15 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
 from .const import CONF_VIEWER, EVENT_SYNC_UNDONE
+from .engine.holds import Hold
 from .engine.journal import Note, NoteKind, Query
 from .engine.report import Report
 from .engine.run import Run
 from .engine.undo import Undoing
-from .engine.viewer import ViewerSync
 from .held import described, viewer_name
 from .hub import HUB
 from .service_answers import answer
-from .service_targets import Action, refused, viewers_of
+from .service_targets import Action, is_about, refused, viewers_of
 
 ATTR_RUN_ID, ATTR_CHANGE_ID = "run_id", "change_id"
 MOST_UNDONE = 100_000
@@ -41,22 +41,21 @@ async def _discard(call: ServiceCall) -> ServiceResponse:
 
 
 async def _decide(call: ServiceCall, *, approve: bool) -> ServiceResponse:
-    """Approve or discard a held run, the only one if none is named."""
-    hub = call.hass.data[HUB]
-    viewers = viewers_of(hub, call)
-    run_id = call.data.get(ATTR_RUN_ID) or _only(viewers)
-    concerned = [viewer for viewer in viewers if viewer.holds.of(run_id)]
+    """Approve or discard a held run, the only one if none is named; of one server, what is held of it."""
+    hub, named = call.hass.data[HUB], ulid_now()
+    held = [(viewer, [hold for hold in viewer.holds.held if is_about(call, hold.account)]) for viewer in viewers_of(hub, call)]
+    run_id = call.data.get(ATTR_RUN_ID) or _only([hold for _, holds in held for hold in holds])
+    concerned = [(viewer, chosen) for viewer, holds in held if (chosen := [hold for hold in holds if hold.run_id == run_id])]
     if not concerned:
         raise refused("not_held", run_id=run_id)
-    held = [described(call.hass, viewer, hold) for viewer in concerned for hold in viewer.holds.of(run_id)]
-    named = ulid_now()
-    reports = [report for viewer in concerned for report in await hub.decide(viewer.viewer, run_id, approve=approve, named=named)]
-    return {**_summed(call, reports), "held": held}
+    rows = [described(call.hass, viewer, hold) for viewer, holds in concerned for hold in holds]
+    reports = [report for viewer, holds in concerned for report in await hub.decide(viewer, holds, named, approve=approve)]
+    return {**_summed(call, reports), "held": rows}
 
 
-def _only(viewers: Sequence[ViewerSync]) -> str:
+def _only(holds: Sequence[Hold]) -> str:
     """Return the one run that is held."""
-    runs = {hold.run_id for viewer in viewers for hold in viewer.holds.held}
+    runs = {hold.run_id for hold in holds}
     if not runs:
         raise refused("nothing_held")
     if len(runs) > 1:
@@ -65,7 +64,7 @@ def _only(viewers: Sequence[ViewerSync]) -> str:
 
 
 async def _undo(call: ServiceCall) -> ServiceResponse:
-    """Undo a run or one change, for everybody whom it concerned; say how much of it the journal does not know any more."""
+    """Undo a run or one change, for everybody whom it concerned, or of one server what was found there; say how much of it the journal does not know any more."""
     hub, run_id, change_id = call.hass.data[HUB], call.data.get(ATTR_RUN_ID), call.data.get(ATTR_CHANGE_ID)
     reports: list[Report] = []
     left: list[tuple[str, str]] = []
@@ -73,10 +72,10 @@ async def _undo(call: ServiceCall) -> ServiceResponse:
     run = Run(explicit=True, run_id=ulid_now())
     for viewer in viewers_of(hub, call):
         query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
-        page = await hub.journal.find(query, MOST_UNDONE)
-        if page.notes:
-            undoing = Undoing([note for _, note in page.notes])
-            forgotten += _forgotten(undoing.notes) if change_id is None else 0
+        notes = [note for _, note in (await hub.journal.find(query, MOST_UNDONE)).notes]
+        if chosen := [note for note in notes if is_about(call, note.account)]:
+            undoing = Undoing(chosen)
+            forgotten += _forgotten(notes) if change_id is None else 0
             reports.append(await hub.sync_viewer(viewer, run, undoing))
             undone, held, left = undone + undoing.undone, held + undoing.held, [*left, *undoing.left]
             facts = {"run_id": run_id, "change_id": change_id, "viewer": viewer_name(call.hass, viewer.viewer), "undone": undoing.undone}

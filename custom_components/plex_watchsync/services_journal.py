@@ -15,7 +15,7 @@ from .const import CONF_VIEWER, DOMAIN
 from .engine.journal import Note, NoteKind, Query
 from .helpers import account_subentries, household_entry, is_household, server_name_of
 from .hub import HUB
-from .service_targets import Action, coordinators_of, refused, viewers_of
+from .service_targets import Action, entry_of, refused, viewers_of
 from .sync.model import WatchState
 
 ATTR_SINCE, ATTR_UNTIL = "since", "until"
@@ -59,16 +59,14 @@ async def _get_journal(call: ServiceCall) -> ServiceResponse:
 
 def _servers(call: ServiceCall) -> frozenset[str] | None:
     """Return the ids of the entries and accounts whose lines are wanted: of the server that is named, or that the entry is."""
-    hub, wanted = call.hass.data[HUB], call.data.get(ATTR_SERVER)
-    chosen = [coordinator.config_entry for coordinator in coordinators_of(hub, call)]
+    entry, wanted = entry_of(call), call.data.get(ATTR_SERVER)
+    chosen = [entry] if entry else []
     if wanted is not None:
         known = [entry for entry in call.hass.config_entries.async_entries(DOMAIN) if not is_household(entry)]
         chosen = [entry for entry in known if wanted == entry.entry_id or wanted.casefold() == entry.title.casefold()]
         if not chosen:
             raise refused("unknown_server", server=wanted)
-    elif ATTR_CONFIG_ENTRY_ID not in call.data or call.data[ATTR_CONFIG_ENTRY_ID] == getattr(household_entry(call.hass), "entry_id", None):
-        return None
-    return frozenset(one for entry in chosen for one in (entry.entry_id, *(account.subentry_id for account in account_subentries(entry))))
+    return frozenset(one for entry in chosen for one in (entry.entry_id, *(account.subentry_id for account in account_subentries(entry)))) or None
 
 
 def _viewer_names(hass: HomeAssistant) -> dict[str, str]:

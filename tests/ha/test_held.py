@@ -165,6 +165,23 @@ async def test_what_cannot_be_decided_is_said(house: House, entries: dict[str, C
         await house.call("approve_held")
 
 
+async def test_what_is_held_of_one_server(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """G2, G5: who names a server decides on what was found there, and undoes that; another one has nothing of it."""
+    elsewhere, there = {"config_entry_id": entries["plex"].entry_id}, {"config_entry_id": entries["emby"].entry_id}
+    run_id = await held(house, entries)
+    for named in ({}, {"run_id": run_id}):
+        with pytest.raises(ServiceValidationError, match=r"Nothing is held"):
+            await house.call("approve_held", **elsewhere, **named)
+    assert unwatched(house) == [0, 0, 3]
+    answer = await house.call("approve_held", **there)
+    await house.settle()
+    assert unwatched(house) == [3, 3, 3]
+    with pytest.raises(ServiceValidationError, match="knows no change"):
+        await house.call("undo", run_id=answer["run_id"], **elsewhere)
+    assert (await house.call("undo", run_id=answer["run_id"], **there))["undone"] == 3
+    assert unwatched(house) == [0, 0, 0]
+
+
 async def step(client: Any, address: str, content: dict[str, Any]) -> dict[str, Any]:
     """Go one step in a repair's flow."""
     answer = await client.post(address, json=content)

@@ -151,6 +151,25 @@ async def test_of_all_servers_those_that_are_there_are_synced(house: House, hous
     assert answer["servers"]["Cellar"]["read"] == 0
 
 
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        *((action, {"media": {"imdb": FILM.ids["imdb"]}}) for action in ("mark_watched", "mark_unwatched", "explain", "search", "ignore", "unignore")),
+        ("set_progress", {"media": {"imdb": FILM.ids["imdb"]}, "position": 600}),
+        ("set_rating", {"media": {"imdb": FILM.ids["imdb"]}, "rating": 8}),
+        *((action, {}) for action in ("get_report", "get_journal", "approve_held", "discard_held", "backup", "restore")),
+        ("undo", {"run_id": "any"}),
+    ],
+)
+async def test_an_unknown_entry_is_refused_where_it_may_be_left_out(house: House, action: str, fields: dict[str, Any]) -> None:
+    """Whoever names an entry that is not there meant something else than all of them."""
+    await house.add("plex")
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.call(action, config_entry_id="nonsense", **fields)
+    assert refused.value.translation_key == "service_config_entry_not_found"
+    assert not house.places["plex"].shown().played
+
+
 @pytest.mark.parametrize("action", ["import_state", "export_state", "sync", "get_webhook"])
 async def test_an_unknown_entry_is_refused(house: House, loaded: dict[str, ConfigEntry], action: str) -> None:
     """No such entry, one that is not loaded, and none at all."""
