@@ -4,7 +4,7 @@ import pytest
 
 from custom_components.plex_watchsync.engine import cycle as cycle_module
 from custom_components.plex_watchsync.engine.report import Report
-from custom_components.plex_watchsync.engine.run import Run
+from custom_components.plex_watchsync.engine.run import Run, RunKind
 from custom_components.plex_watchsync.ports import Hint, ServerUnavailable, StoreError
 from custom_components.plex_watchsync.sync.guard import MOST_IN_WINDOW, WINDOW, Trip
 from custom_components.plex_watchsync.sync.policy import Limits
@@ -106,7 +106,7 @@ async def test_what_does_not_answer_stays_held(stocked: House) -> None:
     assert "plex" in discarded.errors
     assert stocked.viewer.holds.of(report.run_id)
     del stocked.viewer.accounts["plex"]
-    await stocked.viewer.discard(stocked.viewer.holds.of(report.run_id))
+    assert "plex" in (await stocked.viewer.discard(stocked.viewer.holds.of(report.run_id))).errors
     assert stocked.viewer.holds.of(report.run_id)
 
 
@@ -217,6 +217,59 @@ async def test_what_vanished_for_good_is_forgotten_when_approved(stocked: House)
     assert not stocked.viewer.holds.held
     assert not (await stocked.sync()).held
     assert watched(stocked)["emby"] == 40
+
+
+async def test_nothing_but_what_vanished_is_approved(stocked: House) -> None:
+    """G2, G4: what is back is kept, what is missing since is held anew, and so is what was unwatched since: the breaker stays on for everything else."""
+    plex = stocked.servers["plex"]
+    gone = {film: plex.records.pop(film) for film in FILMS[:10]}
+    holds = (await stocked.sync()).held
+    plex.records[FILMS[0]] = gone[FILMS[0]]
+    for film in FILMS[10:20]:
+        del plex.records[film]
+    for film in FILMS[20:]:
+        plex.unwatch(film)
+    await stocked.viewer.approve(holds)
+    assert stocked.viewer.items("plex") == 42 - 9
+    assert {hold.trip: hold.items for hold in stocked.viewer.holds.held} == {Trip.VANISHED: {*FILMS[10:20]}, Trip.UNWATCHES: {*FILMS[20:]}}
+    assert watched(stocked) == {"plex": 1, "jellyfin": 40, "emby": 40}
+
+
+@pytest.mark.parametrize("run", [Run(RunKind.IMPORT, metadata_only=True), Run(RunKind.EXPORT, full=True), Run()])
+async def test_it_does_not_end_unseen(stocked: House, run: Run) -> None:
+    """G2, R2: a run that concludes nothing lets nothing go, nor does a listing that lacks the titles; forgotten they are let go (G4)."""
+    plex = stocked.servers["plex"]
+    stocked.viewer.policy = stocked.viewer.policy.__class__(limits=Limits(breaker_items=2))
+    await wiped(stocked, 3)
+    (hold,) = stocked.viewer.holds.held
+    gone = {film: plex.records.pop(film) for film in FILMS[:3]} if run.kind is RunKind.SYNC else {}
+    await stocked.sync(run)
+    assert stocked.viewer.holds.held == [hold]
+    if gone:
+        await stocked.sync()
+        assert not stocked.viewer.holds.held
+    assert watched(stocked)["emby"] == 40
+
+
+@pytest.mark.parametrize("count", [10, 20])
+async def test_what_is_not_loaded_is_not_decided(stocked: House, count: int) -> None:
+    """G2: a person's word on a server that is not loaded is refused, whether titles vanished or are unwatched, and said again it counts."""
+    plex = stocked.servers["plex"]
+    for film in FILMS[:count]:
+        if count == 20:
+            plex.unwatch(film)
+        else:
+            del plex.records[film]
+    holds = (await stocked.sync()).held
+    account = stocked.viewer.accounts.pop("plex")
+    (report,) = await stocked.viewer.approve(holds)
+    assert "plex" in report.errors
+    assert stocked.viewer.holds.held == holds
+    assert not [note for note in stocked.viewer.journal if note.outcome == "approved"]
+    stocked.viewer.accounts["plex"] = account
+    await stocked.viewer.approve(holds)
+    assert not stocked.viewer.holds.held
+    assert [note.account for note in stocked.viewer.journal if note.outcome == "approved"] == ["plex"]
 
 
 async def test_what_vanished_stays_known_when_discarded(stocked: House) -> None:

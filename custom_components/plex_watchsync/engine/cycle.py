@@ -75,7 +75,9 @@ class Cycle:
         for reading in readings:
             if not self.run.metadata_only:  # nothing was concluded, so it was no look (R1)
                 self.baseline.look(reading.account, reading.at, [""] if reading.listed and self.run.libraries is None else reading.seen, unsure)
+            if self.run.imports:
                 await self._look_for_missing(reading)
+                self._let_go(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
         if any(reading.new_names for reading in readings):
@@ -94,7 +96,9 @@ class Cycle:
             old = {item async for item in paced(reading.sightings) if self._is_known_since(ReplicaId(reading.account, item), reading.at)}
             for item in old:
                 del reading.sightings[item]
-            renewed.append(await self._read_again(reading.account, old, confirmed=False) if old else None)
+            again = await self._read_again(reading.account, old, confirmed=False) if old else None
+            renewed.append(again)
+            self.passed |= {ReplicaId(reading.account, item) for item in old - (again.seen if again else set())}
         return [reading for reading in renewed if reading]
 
     def _is_known_since(self, replica_id: ReplicaId, at: datetime) -> bool:
@@ -327,6 +331,8 @@ class Cycle:
         """Forget a replica after two complete listings in a row without it (G4), but not when too much is missing at once (G2)."""
         if not reading.listed:
             return
+        async for replica_id in paced([one for one in self.run.gone if one.account == reading.account and one.item not in reading.seen]):
+            detach(self.baseline, replica_id)
         items: Counter[str] = Counter()
         missing: dict[ReplicaId, str] = {}
         async for replica_id in paced(self.baseline.of_account(reading.account)):
@@ -335,16 +341,15 @@ class Cycle:
                 items[library] += 1
                 if replica_id.item not in reading.seen and not self._is_known_since(replica_id, reading.at):
                     missing[replica_id] = library
-        self._let_go(reading)
         lost = {replica_id: library for replica_id, library in missing.items() if not self._is_replaced(replica_id, reading)}
-        if lost and not self.run.explicit and (trip := self._missed(lost, items)):
+        if lost and (trip := self._missed(lost, items)):
             self.hold(reading.account, trip, lost)
             self.report.of(reading.account).held += len(lost)
             return
         if self.run.libraries is None:
             self.holds.remove([hold for hold in self.holds.held if hold.account == reading.account and hold.vanished])
         async for replica_id in paced(missing):
-            self._forget(replica_id, at_once=self.run.explicit)
+            self._forget(replica_id)
 
     def _is_replaced(self, replica_id: ReplicaId, reading: Reading) -> bool:
         """Whether the server shows another copy of the title: a file was replaced, or the library rebuilt (R4)."""
@@ -352,10 +357,11 @@ class Cycle:
         return all(any(other.account == replica_id.account and other.item in reading.seen for other in item.replicas) for item in items)
 
     def _let_go(self, reading: Reading) -> None:
-        """End the hold of what a whole listing showed to be as it was, or to be gone."""
-        if self.run.libraries is None and (hold := self.holds.unwatches(reading.account)):
-            still = {replica_id.item for replica_id in self.held if replica_id.account == reading.account}
-            self.holds.release(hold, hold.items - still)
+        """End the hold of what was seen to be as it was, or is forgotten (G2, G4): what did not come is held on, and what nothing was concluded of."""
+        if hold := self.holds.unwatches(reading.account):
+            open_ = {replica_id.item for replica_id in self.held | self.passed if replica_id.account == reading.account}
+            known = {item for item in hold.items if self.baseline.of_replica(ReplicaId(reading.account, item))}
+            self.holds.release(hold, (hold.items - known) | (hold.items & reading.seen) - open_)
 
     def _missed(self, lost: Mapping[ReplicaId, str], items: Mapping[str, int]) -> Trip | None:
         try:
@@ -363,10 +369,10 @@ class Cycle:
         except Exception:  # noqa: BLE001 - as above
             return Trip.VANISHED
 
-    def _forget(self, replica_id: ReplicaId, *, at_once: bool) -> None:
+    def _forget(self, replica_id: ReplicaId) -> None:
         items = self.baseline.of_replica(replica_id)
         missing = items[0].replicas[replica_id].missing + 1
-        if at_once or missing >= LISTINGS_UNTIL_FORGOTTEN:
+        if missing >= LISTINGS_UNTIL_FORGOTTEN:
             detach(self.baseline, replica_id)
             return
         for item in items:

@@ -65,7 +65,7 @@ class Holds:
         """Hold something, together with what is held of the same sort at the account already; return it if that is news."""
         known = next((one for one in self.held if (one.account, one.vanished) == (hold.account, hold.vanished)), None)
         if known is None:
-            self.held.append(hold)
+            self.held = [*self.held, hold]
             self._changed = True
             return hold
         items = hold.items if hold.vanished else known.items | hold.items

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..ports import Hint, ServerError
+from ..ports import Hint, ServerError, ServerUnavailable
 from ..sync.guard import Trip
 from ..sync.merge import Claims, View, merge
 from ..sync.model import ReplicaId
@@ -15,13 +15,17 @@ from .pace import paced
 from .reader import Reader
 from .run import Run
 
+NOT_LOADED = ServerUnavailable("its server is not loaded")
 
-def approving(holds: Sequence[Hold], run_id: str) -> Run:
-    """Ask for what servers showed to be followed: a person says now that it was meant, as of when it was seen."""
+
+def approving(holds: Sequence[Hold], run_id: str) -> list[Run]:
+    """Ask for what servers showed to be followed: a person says now that it was meant, as of when it was seen; the breaker holds whatever else is seen."""
     unwatched = [hold for hold in holds if not hold.vanished and not hold.said_here]
     hints = tuple(Hint(hold.account, item, hold.at, unplayed=True) for hold in unwatched for item in sorted(hold.items))
-    vanished = frozenset(hold.account for hold in holds if hold.vanished)
-    return Run(accounts=frozenset(hold.account for hold in holds) | vanished, hints=hints, explicit=True, run_id=run_id)
+    vanished = [hold for hold in holds if hold.vanished]
+    gone = frozenset(ReplicaId(hold.account, item) for hold in vanished for item in hold.items)
+    runs = [Run(accounts=frozenset(hold.account for hold in unwatched), hints=hints, explicit=True, run_id=run_id)] if hints else []
+    return [*runs, Run(accounts=frozenset(hold.account for hold in vanished), run_id=run_id, gone=gone)] if gone else runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Restoring:
 
     async def _restore(self, cycle: Cycle, hold: Hold) -> bool:
         if hold.account not in cycle.accounts:
+            cycle.report.errors[hold.account] = NOT_LOADED
             return False
         try:
             reading = await Reader(hold.account, cycle.accounts[hold.account], cycle.baseline, cycle.clock).read(hold.items)

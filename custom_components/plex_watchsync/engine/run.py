@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..ports import Hint, NotAMediaServer, OtherServer, WatchServer
+from ..sync.model import ReplicaId
 from ..sync.policy import AccountPolicy
 
 
@@ -48,7 +49,8 @@ class Run:
 
     `accounts`: which, None for all. `hints`: read just these items instead of whole libraries. `full`: an export compares every item instead of writing
     what is known to be owed. `metadata_only`: learn ids, conclude nothing. `ignore_date`: overwrite whatever the server says. `libraries`: these alone. `run_id`:
-    the run's name when others share it. `recent`: of libraries that were read whole before, read only what may have changed since. `explicit`: a person asked for just this, so that no breaker holds it (G2).
+    the run's name when others share it. `recent`: of libraries that were read whole before, read only what may have changed since. `explicit`: a person asked for just this, so that no breaker holds it (G2). `gone`: what a person
+    said is gone for good, and is forgotten without a second listing (G4).
     """
 
     kind: RunKind = RunKind.SYNC
@@ -62,6 +64,7 @@ class Run:
     libraries: frozenset[str] | None = None
     run_id: str = ""
     explicit: bool = False
+    gone: frozenset[ReplicaId] = frozenset()
 
     @property
     def lists(self) -> bool:

@@ -26,7 +26,7 @@ from .listing import ReportKind, tally
 from .outbox import Entry, Outbox
 from .pace import paced
 from .reader import Reader
-from .release import Restoring, Unwatching, approving
+from .release import NOT_LOADED, Restoring, Unwatching, approving
 from .report import Change, ChangeKind, Report
 from .run import Account, Run, RunKind
 from .shards import Shards
@@ -130,12 +130,12 @@ class ViewerSync:
 
     async def approve(self, holds: Sequence[Hold], run_id: str = "") -> list[Report]:
         """Follow what is held, as a person says that it was meant (G2); what a server does not answer for stays held."""
-        run, vanished = approving(holds, run_id), frozenset(hold.account for hold in holds if hold.vanished)
-        reports = [await self.run(run)] if run.hints else []
+        reports = [await self.run(run) for run in approving(holds, run_id)]
         if said := [hold for hold in holds if hold.said_here]:
             reports.append(await self.run(Run(explicit=True, run_id=run_id), Unwatching(said)))
-        if vanished:
-            reports.append(await self.run(replace(run, accounts=vanished, hints=())))
+        unloaded = {hold.account for hold in holds if not hold.said_here} - self.accounts.keys()
+        for report in reports:
+            report.errors |= dict.fromkeys(unloaded, NOT_LOADED)
         away = {account for report in reports for account in report.errors}
         approved = [hold for hold in holds if hold.account not in away]
         for hold in approved:
