@@ -18,6 +18,7 @@ from .ports import Documents, StoreError, StoreTooNew
 
 VERSION = 1
 HALF_WRITTEN = "tmp????????"  # as the storage helper names a file until it is whole
+LARGEST = 2**63 - 1
 OLD = 3600  # seconds; no write takes so long
 
 
@@ -77,17 +78,17 @@ class StoredDocuments(Documents):
 
     @override
     async def save(self, name: str, content: object) -> None:
-        store = self._store(name)
         async with self._gate:
-            with suppress(OSError):  # of the folder; of the file the helper tells nothing
-                await store.async_save(content)
-        if store.failure is None:
+            failure = await self._write(name, content)
+            if isinstance(failure, SerializationError):  # it would be for ever, and what comes after it waits
+                failure = await self._write(name, await self._hass.async_add_executor_job(_spelled, content))
+        if failure is None:
             self._unwritten.discard(name)
             return
         if name not in self._unwritten:
             self._unwritten.add(name)
-            LOGGER.error("What changed in %s is not on disk, and is lost if Home Assistant stops before it is; it is tried again: %s", name, store.failure)
-        raise StoreError(name) from store.failure
+            LOGGER.error("What changed in %s is not on disk, and is lost if Home Assistant stops before it is; it is tried again: %s", name, failure)
+        raise StoreError(name) from failure
 
     @override
     async def remove(self, name: str) -> None:
@@ -96,8 +97,28 @@ class StoredDocuments(Documents):
             await store.async_remove()
             await self._hass.async_add_executor_job(_clear, Path(store.path))
 
+    async def _write(self, name: str, content: object) -> Exception | None:
+        store = self._store(name)
+        with suppress(OSError):  # of the folder; of the file the helper tells nothing
+            await store.async_save(content)
+        return store.failure
+
     def _store(self, name: str) -> Document:
         return Document(self._hass, VERSION, f"{DOMAIN}/{name}", atomic_writes=True, serialize_in_event_loop=False)
+
+
+def _spelled(content: object) -> object:
+    """Return content as it can be written: what servers say may hold half a character, or a number of more than 64 bits."""
+    match content:
+        case str():
+            return content.encode(errors="replace").decode()
+        case int():
+            return max(-LARGEST, min(content, LARGEST))
+        case list() | tuple():
+            return [_spelled(one) for one in content]
+        case dict():
+            return {_spelled(name): _spelled(one) for name, one in content.items()}
+    return content
 
 
 def _moved(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import probatio
 import pytest
 
 from homeassistant.exceptions import ServiceValidationError
@@ -57,6 +58,8 @@ async def test_set_progress(house: House) -> None:
     await house.add_all()
     await house.call("set_progress", media=ids(FILM), position=1200)
     assert {place.shown(FILM).position for place in house.places.values()} == {1200}
+    with pytest.raises(probatio.Invalid):
+        await house.call("set_progress", media=ids(FILM), position=10**30)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -111,10 +112,18 @@ async def test_a_full_disk_is_told_of_once(documents: StoredDocuments, caplog: p
     assert await documents.load("anna/viewer") == {"synced": ["b"]}
 
 
-async def test_what_is_no_json_is_not_taken_for_saved(documents: StoredDocuments) -> None:
-    """Home Assistant writes no number of more than 64 bits, and does not tell (G3)."""
+async def test_what_cannot_be_spelled_keeps_nothing_from_disk(documents: StoredDocuments, caplog: pytest.LogCaptureFixture) -> None:
+    """G3: a server may send half a character, or a number of more than 64 bits, with which Home Assistant writes nothing of a document."""
+    caplog.set_level(logging.CRITICAL, "homeassistant.helpers.storage")  # which names the half character; test workers cannot tell each other
+    await documents.save("anna/items_00", ["Film \ud83c", {"\ud83c": 10**30}, (-(10**30), 7), True, None, 1.5, "ok"])
+    assert await documents.load("anna/items_00") == ["Film ?", {"?": 2**63 - 1}, [1 - 2**63, 7], True, None, 1.5, "ok"]
+    assert "is not on disk" not in caplog.text
+
+
+async def test_what_is_no_json_at_all_is_not_taken_for_saved(documents: StoredDocuments) -> None:
+    """Home Assistant only logs it."""
     with pytest.raises(StoreError):
-        await documents.save("anna/items_00", [10**30])
+        await documents.save("anna/items_00", [documents.load])
 
 
 async def test_half_written_files_are_cleared_away(documents: StoredDocuments, folder: Path, tmp_path: Path) -> None:
