@@ -99,6 +99,7 @@ class Hub:
                     raise
                 self._found(viewer_id)
                 self.viewers[viewer_id] = viewer
+                show_issues(self.hass, viewer)  # what is held is so too while no server answers (G2)
         self._follow_options(self.viewers[viewer_id])
         return self.viewers[viewer_id]
 
@@ -205,7 +206,8 @@ class Hub:
         reports = await viewer.approve(holds, named) if approve else [await viewer.discard(holds, named)]
         for report in reports:
             self._show(viewer, report)
-        for one in facts:
+        away = {account for report in reports for account in report.errors}
+        for one in (one for hold, one in zip(holds, facts, strict=True) if hold.account not in away):
             self.hass.bus.async_fire(EVENT_SYNC_APPROVED if approve else EVENT_SYNC_DISCARDED, one)
         return reports
 

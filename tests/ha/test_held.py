@@ -21,7 +21,7 @@ from custom_components.plex_watchsync.const import (
     EVENT_SYNC_HELD,
     EVENT_SYNC_UNDONE,
 )
-from custom_components.plex_watchsync.hub import HUB
+from custom_components.plex_watchsync.hub import HUB, Hub
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, TITLES, House
@@ -191,9 +191,9 @@ async def step(client: Any, address: str, content: dict[str, Any]) -> dict[str, 
 
 
 @pytest.mark.parametrize(("choice", "left"), [("approve", [3, 3, 3]), ("discard", [0, 0, 0])])
-@pytest.mark.parametrize("away", [True, False])
-async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator, *, choice: str, left: list[int], away: bool) -> None:
-    """The issue's own flow does the same; what is decided while the server is away is not lost."""
+@pytest.mark.parametrize("away", ["offline", "unloaded", ""])
+async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator, *, choice: str, left: list[int], away: str) -> None:
+    """G2: the issue's own flow does the same; what is decided while the server is away, or not loaded, is not lost."""
     assert await async_setup_component(house.hass, "repairs", {})
     client = await hass_client()
     await held(house, entries)
@@ -201,12 +201,19 @@ async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client
     shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
     assert (shown["type"], shown["menu_options"]) == ("menu", ["approve", "discard"])
     address = f"/api/repairs/issues/fix/{shown['flow_id']}"
+    told = [async_capture_events(house.hass, event) for event in (EVENT_SYNC_APPROVED, EVENT_SYNC_DISCARDED)]
     if away:
-        house.places["emby"].simulator.faults.offline = True
+        house.places["emby"].simulator.faults.offline = away == "offline"
+        if away == "unloaded":
+            await house.hass.config_entries.async_unload(entries["emby"].entry_id)
         again = await step(client, address, {"next_step_id": choice})
         assert (again["type"], again["reason"]) == ("abort", "cannot_connect")
         assert issues(house)
+        assert not any(told)
         house.places["emby"].simulator.faults.offline = False
+        if away == "unloaded":
+            await house.hass.config_entries.async_setup(entries["emby"].entry_id)
+            await house.settle()
         shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue.issue_id})
         address = f"/api/repairs/issues/fix/{shown['flow_id']}"
     done = await step(client, address, {"next_step_id": choice})
@@ -214,6 +221,23 @@ async def test_repair(house: House, entries: dict[str, ConfigEntry], hass_client
     await house.settle()
     assert unwatched(house) == left
     assert not issues(house)
+
+
+async def test_it_is_shown_while_no_server_answers(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """G2: what is held has its issue after a restart at which every server is away."""
+    await held(house, entries)
+    everything = house.hass.config_entries.async_entries(DOMAIN)
+    for entry in everything:
+        await house.hass.config_entries.async_unload(entry.entry_id)
+    house.hass.data[HUB] = Hub(house.hass)
+    (issue,) = issues(house)
+    ir.async_delete_issue(house.hass, DOMAIN, issue.issue_id)
+    for place in house.places.values():
+        place.simulator.faults.offline = True
+    for entry in everything:
+        await house.hass.config_entries.async_setup(entry.entry_id)
+    await house.settle()
+    assert [one.issue_id for one in issues(house)] == [issue.issue_id]
 
 
 async def test_a_repair_that_is_late(house: House, entries: dict[str, ConfigEntry], hass_client: ClientSessionGenerator) -> None:
