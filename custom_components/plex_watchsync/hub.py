@@ -220,7 +220,7 @@ class Hub:
         return any(one.server.slow_pages for viewer in self.viewers.values() for account, one in viewer.accounts.items() if account in entry.subentries)
 
     def numbers(self, entry: ConfigEntry) -> Numbers:
-        """Count what a server has and what it is owed; an account that is not written to is owed nothing (W1)."""
+        """Count what a server has and what it is owed."""
         found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]
         reported = [viewer.tallies[account] for viewer, account in found if account in viewer.tallies]
         return Numbers(
@@ -228,7 +228,7 @@ class Hub:
             sum(viewer.watched(account) for viewer, account in found),
             sum(viewer.pending(account) for viewer, account in found),
             sum(viewer.unnamed(account) for viewer, account in found),
-            sum(viewer.owed(account) for viewer, account in found if viewer.accounts[account].policy.direction.exports),
+            sum(viewer.owed(account) for viewer, account in found),
             sum(reported, start=Counter()) if reported else None,
         )
 

@@ -135,7 +135,9 @@ class Cycle:
         if self.run.kind is RunKind.EXPORT and self.run.accounts is not None and replica_id.account not in self.run.accounts:
             return None
         items = self.baseline.of_replica(replica_id)
-        return None if any(self.baseline.is_ignored(item) for item in items) else plan(items, replica_id, self.policy)
+        if any(self.baseline.is_ignored(item) or not self.accounts[replica_id.account].may_write(item.replicas[replica_id]) for item in items):
+            return None
+        return plan(items, replica_id, self.policy)
 
     async def _read(self, account_id: str) -> Reading | None:
         reader = Reader(account_id, self.accounts[account_id], self.baseline, self.clock)

@@ -15,7 +15,7 @@ from ..sync.policy import Policy
 from ..sync.rating import heard
 from ..sync.reconcile import has_position, is_later_view, shows
 from .journal import Journal, Note, NoteKind, weakness
-from .outbox import Entry, Outbox
+from .outbox import LONGEST_DELAY, Entry, Outbox
 from .report import Report
 from .run import Account
 
@@ -56,23 +56,40 @@ class Executor:
         return self.moved
 
     def _current(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Leave out what was superseded: another revision was agreed, the replica stands for it already, or is gone.
+        """Leave out what was superseded: another revision was agreed, the replica stands for it already, is gone, or is not written to any more.
 
         What may have been sent before is looked at all the same: should it show, it is to be written over.
         """
         kept: list[Entry] = []
         for entry in filter(self.outbox.is_due, entries):
-            if self._is_current(entry) or (entry.sent and self.baseline.of_replica(entry.operation.replica)):
+            known = self.baseline.of_replica(entry.operation.replica)
+            if known and not self._may_write_to(entry):
+                kept += self._supersede(entry)
+            elif self._is_current(entry) or (entry.sent and known):
                 kept.append(entry)
             else:
                 self.outbox.take(entry.operation.replica)
         return kept
 
+    def _supersede(self, entry: Entry) -> list[Entry]:
+        """Give up a write to what is not written to any more; what was sent is looked at, but in a library that takes no part (I8), where it waits (M3)."""
+        if not entry.superseded:
+            self.outbox.supersede(entry.operation.replica)
+            self._note(entry, "superseded", "W1 I8 nothing is written there any more")
+        if entry.sent and self._replica(entry).library in self.account.libraries:
+            return [entry]
+        if entry.sent:
+            self.outbox.postpone(entry, LONGEST_DELAY)
+        return []
+
     def _is_current(self, entry: Entry) -> bool:
         replica_id, revisions = entry.operation.replica, entry.operation.revisions
         items = self.baseline.of_replica(replica_id)
-        owed = any(item.replicas[replica_id].revision != item.revision for item in items)
+        owed = any(item.replicas[replica_id].revision != item.revision for item in items) and self._may_write_to(entry)
         return owed and {item.item_id: item.revision for item in items} == revisions and not any(map(self.baseline.is_ambiguous, items))  # I3
+
+    def _may_write_to(self, entry: Entry) -> bool:
+        return self.account.may_write(self._replica(entry))
 
     async def _carry_out(self, batch: Sequence[Entry], playing: frozenset[str]) -> None:
         before = await self._read(batch)

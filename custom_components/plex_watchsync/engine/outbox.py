@@ -118,8 +118,8 @@ class Outbox:
         return self.entries.get(entry.operation.replica) is entry and entry.not_before <= self.clock()
 
     def pending(self, account: str) -> int:
-        """Count an account's writes."""
-        return sum(replica_id.account == account for replica_id in self.entries)
+        """Count an account's writes that are to be sent."""
+        return sum(replica_id.account == account and not entry.superseded for replica_id, entry in self.entries.items())
 
     @property
     def next_due(self) -> datetime | None:

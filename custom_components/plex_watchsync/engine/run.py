@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..ports import Hint, NotAMediaServer, OtherServer, WatchServer
+from ..sync.item import Replica
 from ..sync.model import ReplicaId
 from ..sync.policy import AccountPolicy
 
@@ -24,6 +25,10 @@ class Account:
     policy: AccountPolicy
     libraries: frozenset[str]
     server_id: str | None = None
+
+    def may_write(self, replica: Replica) -> bool:
+        """Whether a replica is to be written to at all: by the direction (W1), and by the libraries that take part (I8)."""
+        return self.policy.direction.exports and replica.library in self.libraries
 
     async def playing(self) -> frozenset[str]:
         """Return what plays, before anything is read or written: by the very server that it was, as ids of another mean other titles (G3, R4)."""

@@ -207,8 +207,9 @@ class ViewerSync:
         return self.baseline.counts(account_id).watched
 
     def owed(self, account_id: str) -> int:
-        """Count an account's items that do not stand for the agreed state."""
-        return self.baseline.counts(account_id).owed
+        """Count an account's items that do not stand for the agreed state and are to: none where it is not written to (W1, I8)."""
+        owed, account = self.baseline.counts(account_id).owed, self.accounts[account_id]
+        return sum(owed[library] for library in account.libraries) if account.policy.direction.exports else 0
 
     def unnamed(self, account_id: str) -> int:
         """Count an account's titles without ids, of which nothing can be synced."""

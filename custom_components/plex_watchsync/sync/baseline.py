@@ -1,8 +1,9 @@
 """All items of a viewer: what was agreed on, and what was acknowledged for each replica (M2)."""
 
 import marshal
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .identity import without_names
@@ -18,11 +19,11 @@ AT_HAND = 64
 
 @dataclass(slots=True)
 class Counts:
-    """How many items an account has, how many of them it shows as watched, and how many are owed the agreed state."""
+    """How many items an account has, how many of them it shows as watched, and by library how many are owed the agreed state."""
 
     items: int = 0
     watched: int = 0
-    owed: int = 0
+    owed: Counter[str] = field(default_factory=Counter)
 
 
 class Baseline:
@@ -92,7 +93,7 @@ class Baseline:
         twin._by_replica = {account: {**replicas} for account, replicas in self._by_replica.items()}
         twin.looks = {**self.looks}
         twin._begun = {account: {**begun} for account, begun in self._begun.items()}
-        twin._counts = {account: replace(counts) for account, counts in self._counts.items()}
+        twin._counts = {account: replace(counts, owed=counts.owed.copy()) for account, counts in self._counts.items()}
         return twin
 
     def like(self) -> Baseline:
@@ -207,7 +208,7 @@ class Baseline:
                 begun[replica_id.item] = begun.get(replica_id.item, 0) + one
                 if not begun[replica_id.item]:
                     del begun[replica_id.item]
-            counts.owed += one if item.is_owed(replica_id) and not ignored else 0
+            counts.owed[replica.library] += one if item.is_owed(replica_id) and not ignored else 0
 
 
 def _strike(index: dict[str, tuple[str, ...]], key: str, item_id: str) -> None:
