@@ -315,3 +315,21 @@ async def test_what_became_ambiguous_meanwhile_is_not_written(house: House) -> N
     for _read in range(3):
         await house.sync(Run(explicit=True))
     assert house.played("film") == {"plex": True, "emby": True}
+
+
+async def test_an_outage_after_a_pause_that_was_asked_for(house: House) -> None:
+    """M5: one cycle after a server's return all agree, though it asked for a pause long ago."""
+    emby = house.servers["emby"]
+    emby.write_error = RateLimited("429", 5)
+    house.servers["plex"].watch("tt1")
+    await house.sync()
+    emby.write_error, emby.error = None, ServerUnavailable("off")
+    for _ in range(8):
+        house.clock.pass_by(minutes=12)
+        await house.viewer.retry()
+    emby.error = None
+    await house.hint("plex", "tt2")
+    assert not house.played("tt1")["emby"]
+    house.clock.pass_by(seconds=5)
+    await house.viewer.run(Run())
+    assert house.played("tt1")["emby"]

@@ -97,6 +97,7 @@ class Outbox:
         if not self.is_paused(account):
             circuit.failures += 1
             circuit.until = self.clock() + _backed_off(circuit.failures)
+            circuit.asked = False
         if asked:
             circuit.until, circuit.asked = self.clock() + asked, True
 
