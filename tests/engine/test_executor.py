@@ -313,7 +313,7 @@ async def test_what_became_ambiguous_meanwhile_is_not_written(house: House) -> N
     assert not house.played("film")["plex"]
     del house.servers["emby"].records["rival"]
     for _read in range(3):
-        await house.sync(Run(explicit=True))
+        await house.sync(Run(gone=frozenset({ReplicaId("emby", "rival")})))
     assert house.played("film") == {"plex": True, "emby": True}
 
 
