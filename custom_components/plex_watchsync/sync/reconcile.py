@@ -137,8 +137,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("M3 shows what was to be written")
     if not account.direction.imports:  # this server only receives (W1)
         return Finding("W1 its changes do not count")
-    may_have = known.played or (account.direction.exports and _agreed(item).played)  # the flag was there, or was perhaps written before a crash (M3)
-    if not shown.played and may_have:  # it is gone: who took it?
+    had_flag = known.played or (_agreed(item).played and any(sent.state.played for sent in seen.written))
+    if not shown.played and had_flag:  # it is gone: who took it?
         return _lost_flag(item, replica, seen, account, policy)
     written = replica.revision != item.revision and _agreed(item).played  # the flag may be our own, from before a crash (M3)
     if shown.played and (not (known.played or written) or _is_view_anew(item, replica, seen, account)):  # watched, or watched once more (R1)
