@@ -20,6 +20,28 @@ def test_a_form_in_parts() -> None:
     assert form_fields(InboundRequest(TYPE, body)) == {"payload": '{"a": 1}'}
 
 
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        (b"Content-Type: text/plain; name=other\r\ncontent-disposition: form-data; NAME=payload", {"payload": "{}"}),
+        (b'Content-Disposition: form-data;\r\n name = "payload"\r\nX: y', {"payload": "{}"}),
+        (b'Content-Disposition: form-data; name="payload"; filename=""', {}),
+        (b"Content-Disposition: form-data; name=payload; filename*=utf-8''%ff", {}),
+        (b'Content-Disposition: form-data; filename="; name=payload"', {}),
+        (b"Content-Disposition: form-data *0*", {}),
+        (b"Content-Disposition: form-data; name*0=pay; name*1=load", {}),
+        (b"Content-Disposition: form-data; name*=payload; name*0=payload", {}),
+        (b"Content-Disposition:", {}),
+        (b"\xe9", {}),
+    ],
+)
+def test_heads_of_parts(head: bytes, fields: dict[str, str]) -> None:
+    """However they are written; of what is no head nothing is taken, and it is no error (pitfall 30)."""
+    body = b"--b1\r\n" + head + b"\r\n\r\n{}\r\n--b1--"
+    for boundary in ("b1", '"b1"', "b1; charset=utf-8"):
+        assert form_fields(InboundRequest(f"Multipart/Form-Data; charset=x; Boundary={boundary}", body)) == fields
+
+
 def test_a_form_in_one_line() -> None:
     """Emby's other way."""
     assert form_fields(InboundRequest("application/x-www-form-urlencoded", b"data=%7B%7D&empty=")) == {"data": "{}", "empty": ""}
@@ -37,11 +59,13 @@ def test_what_is_no_form() -> None:
         (TYPE, b"--b1\r\n"),
         (TYPE, part("payload", b"cut off")),
         ("multipart/form-data", part("payload", b"{}") + b"--b1--"),
+        ("multipart/form-data; boundary=\udce9", part("payload", b"{}") + b"--b1--"),
+        ("multipart/form-data; form-data *0*", part("payload", b"{}") + b"--b1--"),
         (TYPE, part("many", b"x") * (MOST_PARTS + 1) + b"--b1--"),
     ],
 )
 def test_a_form_that_cannot_be_taken_apart(kind: str, body: bytes) -> None:
-    """No end, no boundary, or far too many parts: a 400, never a traceback (pitfall 30)."""
+    """No end, no boundary or an odd one, or far too many parts: a 400, never a traceback (pitfall 30)."""
     with pytest.raises(InboundError, match="taken apart"):
         form_fields(InboundRequest(kind, body))
 

@@ -67,7 +67,8 @@ def test_the_owner_is_number_one() -> None:
 def test_a_scrobble_is_dated_by_the_server() -> None:
     """Pitfall 26: by when it was seen, not by when it came."""
     assert plex(event="media.scrobble").at == datetime(2019, 1, 10, 4, 52, 51, tzinfo=UTC)
-    assert plex(event="media.scrobble", Metadata={"type": "movie", "lastViewedAt": -5}).at is None
+    for none in (-5, 253402300800, 10**12, 10**400):
+        assert plex(event="media.scrobble", Metadata={"type": "movie", "lastViewedAt": none}).at is None
 
 
 def test_music_is_none_of_ours() -> None:

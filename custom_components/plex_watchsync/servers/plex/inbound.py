@@ -27,6 +27,8 @@ _TAUTULLI = {
     "created": "library.new",
 }
 
+_END = datetime.max.replace(tzinfo=UTC).timestamp()
+
 type _Values = Mapping[str, Any]
 
 
@@ -94,4 +96,5 @@ def _seconds(milliseconds: object) -> int | None:
 
 
 def _time(seconds: object) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and 0 < seconds < 1 << 40 else None
+    """Return a time, none where it lies beyond what a calendar has."""
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and 0 < seconds < _END else None
