@@ -1,5 +1,7 @@
 """What servers tell, by webhook or over a push stream: whose it is, and what follows from it."""
 
+from collections.abc import Iterable
+
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -23,7 +25,7 @@ LEFT_ALONE = "it is about no title that takes part here"
 def route(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: InboundEvent, way: str, message: InboundRequest | None = None) -> None:
     """Route an event to its server and accounts: tell of what a player did, and have its item looked at. `way` is how it came, `message` in which words."""
     target = _server_entry(hass, entry, event)
-    accounts = [one for one in account_subentries(target) if _is_by(event, one.data[CONF_USER_ID], one.title)] if target else []
+    accounts = _accounts_of(event, account_subentries(target)) if target else []
     taking_part = [one for one in accounts if _follow(hass, one, event)]
     reason = "it is from another server" if target is None else "its user has no account here" if not accounts else "" if taking_part else LEFT_ALONE
     used = bool(taking_part) and (event.may_have_changed or event.playback is not None)
@@ -67,10 +69,13 @@ def _server_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry, event: Inbou
     return next((one for one in loaded if not is_household(one) and one.unique_id == event.server_id and one.data[CONF_KIND] == event.kind), None)
 
 
-def _is_by(event: InboundEvent, user_id: str, name: str) -> bool:
-    if event.user_id is not None:
-        return event.user_id == user_id
-    return event.user_name is None or event.user_name.casefold() == name.casefold()
+def _accounts_of(event: InboundEvent, accounts: Iterable[ConfigSubentry]) -> list[ConfigSubentry]:
+    """Find the accounts of an event's user: by id, else by name, for Tautulli gives the owner the id of plex.tv; of an event without a user, all."""
+    everybody = list(accounts)
+    if event.user_id is None and event.user_name is None:
+        return everybody
+    by_id = [one for one in everybody if one.data[CONF_USER_ID] == event.user_id]
+    return by_id or [one for one in everybody if event.user_name is not None and one.title.casefold() == event.user_name.casefold()]
 
 
 def note(

@@ -153,12 +153,13 @@ async def test_a_form_with_a_poster_is_understood(hooks: Hooks) -> None:
     assert all(other.shown().played for other in hooks.house.places.values())
 
 
-async def test_tautulli_is_understood(hooks: Hooks) -> None:
-    """Tautulli speaks for Plex at Plex's webhook."""
+@pytest.mark.parametrize("user", [{"user": "Anna"}, {"user": "Anna", "user_id": "31646104"}, {"user": "x", "user_id": "1"}])
+async def test_tautulli_is_understood(hooks: Hooks, user: dict[str, str]) -> None:
+    """Tautulli speaks for Plex at Plex's webhook; the owner has the id of plex.tv there, and is known by name."""
     place = hooks.house.places["plex"]
     assert isinstance(place.simulator, PlexSimulator)
     place.simulator.stock("anna", FILM.key, played=True, count=1)
-    body = {"action": "watched", "server_id": place.simulator.machine_identifier, "user": "Anna", "rating_key": int(place.shown().item_id)}
+    body = {"action": "watched", "server_id": place.simulator.machine_identifier, **user, "rating_key": int(place.shown().item_id)}
     assert (await hooks.post("plex", body)).status == 200
     await hooks.house.settle()
     assert all(other.shown().played for other in hooks.house.places.values())
