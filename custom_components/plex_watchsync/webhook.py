@@ -34,7 +34,8 @@ class TokenBucket:
     def take(self) -> bool:
         """Use one token up if there is one."""
         now = utcnow()
-        self._tokens = min(BURST, self._tokens + (now - self._at).total_seconds() * PER_SECOND)
+        passed = max(0.0, (now - self._at).total_seconds())  # a clock may be set back
+        self._tokens = min(BURST, self._tokens + passed * PER_SECOND)
         self._at = now
         if self._tokens < 1:
             return False

@@ -301,6 +301,16 @@ async def test_a_flood_is_refused(clock: Clock, hooks: Hooks) -> None:
     assert (await hooks.post("jellyfin", body)).status == 200
 
 
+def test_a_clock_that_is_set_back_closes_no_hook(clock: Clock) -> None:
+    """What is left of the burst stays, and fills up again from then on."""
+    bucket = TokenBucket()
+    assert all(bucket.take() for _ in range(99))
+    clock.now -= timedelta(hours=1)
+    assert [bucket.take(), bucket.take()] == [True, False]
+    clock.now += timedelta(seconds=1)
+    assert [bucket.take() for _ in range(21)] == [True] * 20 + [False]
+
+
 async def test_reports_of_players_do_not_eat_the_stop(clock: Clock, hooks: Hooks) -> None:
     """Ten players report once a second for a minute; the stop behind that is still heard (pitfall 48)."""
     place = hooks.house.places["jellyfin"]
