@@ -45,7 +45,7 @@ async def _decide(call: ServiceCall, *, approve: bool) -> ServiceResponse:
     hub, named = call.hass.data[HUB], ulid_now()
     held = [(viewer, [hold for hold in viewer.holds.held if is_about(call, hold.account)]) for viewer in viewers_of(hub, call)]
     run_id = call.data.get(ATTR_RUN_ID) or _only([hold for _, holds in held for hold in holds])
-    concerned = [(viewer, chosen) for viewer, holds in held if (chosen := [hold for hold in holds if hold.run_id == run_id])]
+    concerned = [(viewer, chosen) for viewer, holds in held if (chosen := [hold for hold in holds if hold in viewer.holds.of(run_id)])]
     if not concerned:
         raise refused("not_held", run_id=run_id)
     rows = [described(call.hass, viewer, hold) for viewer, holds in concerned for hold in holds]

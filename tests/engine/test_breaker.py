@@ -55,6 +55,14 @@ async def test_it_stays_held(stocked: House) -> None:
     assert not stocked.viewer.holds.has_any("emby")
 
 
+async def test_the_run_that_found_it_held_may_be_named(stocked: House) -> None:
+    """G2: a later run answers that it is held, by its own name."""
+    first, again = await wiped(stocked, 20), await stocked.sync()
+    assert first.run_id != again.run_id
+    assert again.of("plex").held == 20
+    assert stocked.viewer.holds.of(again.run_id) == stocked.viewer.holds.of(first.run_id) == stocked.viewer.holds.held != []
+
+
 async def test_two_servers_are_held_each(stocked: House) -> None:
     for film in FILMS[:12]:
         stocked.servers["emby"].unwatch(film)

@@ -7,14 +7,17 @@ import pytest
 from custom_components.plex_watchsync.engine.acts import Acts
 from custom_components.plex_watchsync.engine.journal import NoteKind, Query
 from custom_components.plex_watchsync.engine.report import ChangeKind
+from custom_components.plex_watchsync.engine.restore import Restore
 from custom_components.plex_watchsync.engine.run import Run
 from custom_components.plex_watchsync.engine.undo import Undoing
 from custom_components.plex_watchsync.sync.acts import Act, ActKind
 from custom_components.plex_watchsync.sync.guard import Trip
-from custom_components.plex_watchsync.sync.model import WatchState
+from custom_components.plex_watchsync.sync.merge import Claims, View
+from custom_components.plex_watchsync.sync.model import Media, MediaKind, WatchState
+from custom_components.plex_watchsync.sync.portable import Entry
 from custom_components.plex_watchsync.sync.selection import Selection
 
-from .conftest import House
+from .conftest import FILMS, House
 from .fakes import START
 
 
@@ -166,3 +169,24 @@ async def test_an_undo_that_unwatches_many_is_held(house: House, *, approved: bo
     house.writes()
     await house.sync()
     assert not any(house.writes().values())
+
+
+async def test_an_undo_is_held_by_itself(stocked: House) -> None:
+    """G2, G5, M1: what was said here before and is held too is another thing, decided by itself and as of another moment."""
+    before = [Entry(Media(MediaKind.MOVIE, film), frozenset({f"movie/imdb/{film}"}), Claims(View(stocked.clock(), played=False))) for film in FILMS[:20]]
+    await stocked.viewer.run(Run(run_id="restore"), Restore(before, stocked.clock(), overwrite=True))
+    films = [f"tt{number}" for number in range(200, 230)]
+    for film in films:
+        for server in stocked.servers.values():
+            server.stock(film)
+    await stocked.sync()
+    for film in films:
+        stocked.servers["plex"].watch(film)
+    report = await stocked.sync()
+    await undo(stocked, run_id=report.run_id)
+    restored, undone = stocked.viewer.holds.held
+    assert (len(restored.items), len(undone.items)) == (20, 30)
+    await stocked.viewer.approve(stocked.viewer.holds.of(undone.run_id))
+    assert stocked.viewer.holds.held == [restored]
+    assert not any(any(stocked.played(film).values()) for film in films)
+    assert all(all(stocked.played(film).values()) for film in FILMS)

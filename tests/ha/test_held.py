@@ -126,11 +126,13 @@ async def test_it_triggers_an_automation(
     assert (why_not or "finished") in str((await client.receive_json())["result"])
 
 
-@pytest.mark.parametrize("named", [True, False])
-async def test_approve(house: House, entries: dict[str, ConfigEntry], named: bool) -> None:
+@pytest.mark.parametrize("named", ["first", "later", ""])
+async def test_approve(house: House, entries: dict[str, ConfigEntry], named: str) -> None:
+    """G2: by the run that had it held, by one that answered later that it is held, or the only one."""
     told = async_capture_events(house.hass, EVENT_SYNC_APPROVED)
     run_id = await held(house, entries)
-    answer = await house.call("approve_held", **({"run_id": run_id} if named else {}))
+    later: str = (await house.call("sync", config_entry_id=entries["emby"].entry_id))["run_id"]
+    answer = await house.call("approve_held", **({"run_id": run_id if named == "first" else later} if named else {}))
     await house.settle()
     assert unwatched(house) == [3, 3, 3]
     assert [one["run_id"] for one in answer["held"]] == [run_id]

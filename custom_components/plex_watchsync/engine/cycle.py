@@ -80,6 +80,8 @@ class Cycle:
                 self._let_go(reading)
             if reading.listed:
                 self.unmatched[reading.account] = (reading.listed, reading.unmatched)
+        for account in [known for known, counts in self.report.counts.items() if counts.held and self.run.lists]:
+            self.holds.answer(account, self.report.run_id)
         if any(reading.new_names for reading in readings):
             self.read_at.clear()
         whole = self.run.lists and self.run.libraries is None

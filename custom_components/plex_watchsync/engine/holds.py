@@ -10,6 +10,9 @@ from ..ports import Documents, StoreError
 from ..sync.guard import WINDOW, Trip
 from ..sync.model import ReplicaId
 
+ANSWERS = 20
+"""So many runs of an account may be named to decide on what they found to be held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -25,6 +28,11 @@ class Hold:
     items: frozenset[str]
 
     @property
+    def key(self) -> tuple[str, bool, str]:
+        """What it is one with: an account's polls join what is held of them; what was said here stands alone, as of when it was said."""
+        return self.account, self.vanished, self.run_id if self.said_here else ""
+
+    @property
     def vanished(self) -> bool:
         """Whether these items are missing, rather than unwatched."""
         return self.trip is Trip.VANISHED
@@ -37,17 +45,23 @@ class Hold:
 
 @dataclass(slots=True)
 class Holds:
-    """One viewer's holds, at most one of each sort for an account; and how many unwatches its polls found lately."""
+    """One viewer's holds, at most one of each sort for an account; how many unwatches its polls found lately, and which runs answered that it is held."""
 
     name: str
     documents: Documents
     held: list[Hold] = field(default_factory=list)
     _recent: dict[str, deque[datetime]] = field(default_factory=dict)
+    _answers: dict[str, deque[str]] = field(default_factory=dict)
     _changed: bool = False
 
     def of(self, run_id: str) -> list[Hold]:
-        """Return what a run had held."""
-        return [hold for hold in self.held if hold.run_id == run_id]
+        """Return what a run had held, or else what it found to be held already."""
+        own = [hold for hold in self.held if hold.run_id == run_id]
+        return own or [hold for hold in self.held if run_id in self._answers.get(hold.account, ())]
+
+    def answer(self, account: str, run_id: str) -> None:
+        """Remember that a run answered that something of an account is held."""
+        self._answers.setdefault(account, deque(maxlen=ANSWERS)).append(run_id)
 
     def has(self, replica_id: ReplicaId) -> bool:
         """Whether a replica's unwatch is held."""
@@ -63,7 +77,7 @@ class Holds:
 
     def add(self, hold: Hold) -> Hold | None:
         """Hold something, together with what is held of the same sort at the account already; return it if that is news."""
-        known = next((one for one in self.held if (one.account, one.vanished) == (hold.account, hold.vanished)), None)
+        known = next((one for one in self.held if one.key == hold.key), None)
         if known is None:
             self.held = [*self.held, hold]
             self._changed = True
@@ -79,7 +93,7 @@ class Holds:
     def remove(self, holds: Iterable[Hold]) -> None:
         """Let go of all that is in these holds; what joined them since stays held."""
         for hold in holds:
-            for known in [one for one in self.held if (one.account, one.vanished) == (hold.account, hold.vanished)]:
+            for known in [one for one in self.held if one.key == hold.key]:
                 self.release(known, hold.items)
 
     def forget(self, account: str) -> None:
