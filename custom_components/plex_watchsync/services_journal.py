@@ -103,7 +103,7 @@ def _state(state: WatchState | None) -> dict[str, Any] | None:
     if state is None:
         return None
     last = state.last_played.isoformat() if state.last_played else None
-    return {"watched": state.played, "position": state.position, "play_count": state.play_count, "last_watched": last}
+    return {"watched": state.played, "position": state.position, "play_count": state.play_count, "last_watched": last, "rating": state.rating}
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """Webhooks: take in, answer, and only then look (pitfalls 30-32, 47)."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from hmac import compare_digest
 from http import HTTPStatus
 
@@ -65,16 +66,17 @@ def _handler(entry: WatchSyncConfigEntry) -> Callable[[HomeAssistant, str, Reque
         """Answer at once; what cannot be understood is refused, so that its sender shows it."""
         if not bucket.take():
             return Response(status=HTTPStatus.TOO_MANY_REQUESTS)
+        message = InboundRequest(request.headers.get(CONTENT_TYPE, ""), b"")
         if secret and not compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
-            return _refused(hass, entry, webhook_id, InboundError(f"the header {SECRET_HEADER} is missing or wrong"), HTTPStatus.UNAUTHORIZED)
+            return _refused(hass, entry, message, InboundError(f"the header {SECRET_HEADER} is missing or wrong"), HTTPStatus.UNAUTHORIZED)
         registration.heard(hass, entry)
         try:
-            message = InboundRequest(request.headers.get(CONTENT_TYPE, ""), await _body(request))
+            message = replace(message, body=await _body(request))
             event = parse_webhook(ServerKind(entry.data[CONF_KIND]), message)
         except InboundTooLarge as error:
-            return _refused(hass, entry, webhook_id, error, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return _refused(hass, entry, message, error, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except InboundError as error:
-            return _refused(hass, entry, webhook_id, error, HTTPStatus.BAD_REQUEST)
+            return _refused(hass, entry, message, error, HTTPStatus.BAD_REQUEST)
         if event.event in known and event.event not in counting:
             inbound.note(hass, entry, WAY, "ignored", event=event, reason="events of this kind do not count", message=message)
         else:
@@ -100,7 +102,7 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _refused(hass: HomeAssistant, entry: WatchSyncConfigEntry, webhook_id: str, error: InboundError, status: HTTPStatus) -> Response:
-    LOGGER.debug("Webhook %s of %s refused: %s", masked(webhook_id), entry.title, error)
-    inbound.note(hass, entry, WAY, "failed", reason=str(error))
+def _refused(hass: HomeAssistant, entry: WatchSyncConfigEntry, message: InboundRequest, error: InboundError, status: HTTPStatus) -> Response:
+    LOGGER.debug("Webhook %s of %s refused: %s", masked(entry.data[CONF_WEBHOOK_ID]), entry.title, error)
+    inbound.note(hass, entry, WAY, "failed", reason=str(error), message=message)
     return Response(status=status, text=str(error))

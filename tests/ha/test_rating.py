@@ -1,5 +1,6 @@
 """Ratings, from a server through Home Assistant to the others (M4)."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,6 +55,8 @@ async def test_a_rating_travels_and_is_told_once(house: House, told: list[dict[s
     assert [facts["rating"] for facts in told] == ratings
     assert {(facts["event_type"], facts["title"], facts["server"]) for facts in told} == {("rated", FILM.name, house.places[kind].name)}
     assert not any(place.shown().played for place in house.places.values())
+    lines = (await house.call("get_journal", kind="change", event="rated"))["entries"]
+    assert [(line["before"]["rating"], line["after"]["rating"]) for line in reversed(lines)] == list(pairwise([None, *ratings]))
 
 
 async def test_a_rating_by_webhook(house: House, told: list[dict[str, Any]], hass_client_no_auth: ClientSessionGenerator) -> None:

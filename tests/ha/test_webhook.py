@@ -186,6 +186,9 @@ async def test_a_broken_body_is_refused(hooks: Hooks, kind: str, body: bytes, co
     await hooks.house.settle()
     assert hooks.notes[-1][0] == "failed"
     assert hooks.notes[-1][2]
+    (line,) = (await hooks.house.call("get_journal", kind="webhook", outcome="failed"))["entries"]
+    assert (line["processed"], line["error"], line["type"]) == (False, hooks.notes[-1][2], content_type.partition(";")[0])
+    assert (line["payload"] == "") == (body == b"")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING and record.name != "asyncio"]  # which tells of a busy machine
     assert not any(place.simulator.requests for place in hooks.house.places.values())
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from custom_components.plex_watchsync.ports import InboundRequest
 from custom_components.plex_watchsync.servers import without_secrets
 from custom_components.plex_watchsync.servers.inbound import MOST_SHOWN
@@ -23,6 +25,24 @@ def test_no_secret_is_shown() -> None:
     assert "abc" not in shown
     assert json.loads(shown)["Count"] == 3
     assert "a=1" in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('{"event": "media.stop", "Token": "s3cret\\"s3cret", "Ips": ["a", ', '{"event": …, "Token": …, "Ips": […, '),
+        ('{"event":"stop","Token":"s3cr', '{"event":…,"Token":…'),
+        ("user=anna&X-Plex-Token=s3cret", "user=…&X-Plex-Token=…"),
+        ("s3cretS3cretS3cret [1, 2]", "… [1, 2]"),
+        ("X-Plex-Token: s3cret", "X-Plex-Token:…"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_what_is_broken_shows_no_value(body: str, shown: str) -> None:
+    """Where nobody can tell which of them is a secret, none is shown (pitfall 30)."""
+    assert without_secrets(InboundRequest("application/json", body.encode())) == shown
+    assert len(without_secrets(InboundRequest("multipart/form-data", b"x " * 5000))) == MOST_SHOWN
 
 
 def test_a_form_shows_its_text_only() -> None:

@@ -15,6 +15,7 @@ MOST_SHOWN = 1000
 """Characters of a body that are kept for people to read."""
 _DISPOSITION = re.compile(r"^content-disposition:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 _SECRET_NAMES = re.compile(r"token|secret|passw|api_?key|auth|cookie|address|endpoint|^ip$|e_?mail|device_?id", re.IGNORECASE)
+_VALUES = re.compile(r"""("(?:[^"\\]|\\.)*"\s*:)|"(?:[^"\\]|\\.)*"?|(?<=[:=])\s*[^\s"&,;{}\[\]]+|[^\s"&,;:={}\[\]]{16,}""", re.DOTALL)  # first what is a name
 _SECRET_VALUES = re.compile(r"((?:token|api_?key|secret|password)=)[^&\s\"]+", re.IGNORECASE)
 
 
@@ -44,9 +45,12 @@ def json_object(request: InboundRequest) -> Mapping[str, Any]:
 
 
 def without_secrets(request: InboundRequest) -> str:
-    """Return the start of a message for people to read: nothing that lets anybody in, no address of a player, no picture."""
-    field = next((text for text in form_fields(request).values() if text.lstrip().startswith("{")), None)
-    content = json_object(request if field is None else InboundRequest("application/json", field.encode()))
+    """Return the start of a message for people to read: nothing that lets anybody in, no address of a player, no picture; of a broken one no values at all."""
+    try:
+        field = next((text for text in form_fields(request).values() if text.lstrip().startswith("{")), None)
+        content = json_object(request if field is None else InboundRequest("application/json", field.encode()))
+    except InboundError:
+        return _VALUES.sub(lambda found: found[1] or "…", request.body[:MOST_SHOWN].decode(errors="replace"))
     return json.dumps(_masked(content), ensure_ascii=False, separators=(",", ":"))[:MOST_SHOWN]
 
 
