@@ -29,11 +29,22 @@ MEDIA_SCHEMA = probatio.Schema({**WHO, probatio.Required(ATTR_MEDIA): MEDIA})
 type Media = Mapping[str, Any]
 
 _TEXT = probatio.All(probatio.Any(str, int), probatio.Coerce(str))
-_IDS = probatio.All(probatio.Schema({str: _TEXT}), probatio.Length(min=1))
+_NAMED = probatio.Schema({str: _TEXT})
+_IDS = probatio.All(_NAMED, probatio.Length(min=1))
 _NUMBER = probatio.All(probatio.Coerce(int), probatio.Range(min=0))
 _OF_SERVER = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string, probatio.Required(ATTR_ITEM_ID): _TEXT})
 _OF_SHOW = probatio.Schema({probatio.Required(ATTR_SHOW): _IDS, probatio.Optional(ATTR_SEASON): _NUMBER, probatio.Optional(ATTR_EPISODE): _NUMBER})
 _TITLE = probatio.Schema({probatio.Optional(ATTR_TYPE): probatio.Coerce(MediaKind), str: _TEXT})
+_SHOWN = probatio.Schema(
+    {
+        probatio.Required("ids"): _NAMED,
+        probatio.Required("media_type"): probatio.Coerce(MediaKind),
+        probatio.Optional("show_ids", default=dict): _NAMED,
+        probatio.Optional(ATTR_SEASON, default=None): probatio.Any(None, _NUMBER),
+        probatio.Optional(ATTR_EPISODE, default=None): probatio.Any(None, _NUMBER),
+    },
+    extra=probatio.ALLOW_EXTRA,
+)
 
 
 async def items_of(call: ServiceCall, viewer: ViewerSync) -> tuple[Selection, tuple[Item, ...]]:
@@ -67,12 +78,15 @@ def _selection(hass: HomeAssistant, viewer: ViewerSync, media: str | Media) -> S
 
 
 def _shown_by(hass: HomeAssistant, entity_id: str) -> Selection:
-    """Select the title that an entity shows, such as the one that a viewer watched last; an episode never stands for its show (pitfall 19)."""
+    """Select the title that an entity shows, such as the one that a viewer watched last; an episode never stands for its show (pitfall 19).
+
+    Raises `Invalid` for what looks like a title and is none: anybody's entity may have `ids`.
+    """
     shown = hass.states.get(entity_id)
-    facts = shown.attributes if shown else {}
-    if "ids" not in facts:
+    if shown is None or "ids" not in shown.attributes:
         return Selection()
-    kind = MediaKind(facts["media_type"])
+    facts = _SHOWN(dict(shown.attributes))
+    kind = facts["media_type"]
     selection = of_title(facts["ids"], kind)
     if kind is MediaKind.EPISODE and facts[ATTR_SEASON] is not None and facts[ATTR_EPISODE] is not None:
         selection |= of_show(facts["show_ids"], facts[ATTR_SEASON], facts[ATTR_EPISODE])

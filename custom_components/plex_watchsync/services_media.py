@@ -23,7 +23,6 @@ from .service_media import ATTR_ITEM_ID, ATTR_MEDIA, MEDIA, MEDIA_SCHEMA, WHO, i
 from .service_targets import Action, coordinators_of, refused, viewer_of
 from .sync.acts import Act, ActKind
 from .sync.item import Item
-from .sync.portable import LARGEST
 
 ATTR_POSITION = "position"
 ATTR_RATING = "rating"
@@ -31,13 +30,14 @@ ATTR_TEXT = "text"
 ATTR_KIND = "kind"
 ATTR_LIMIT, ATTR_CURSOR = "limit", "cursor"
 MOST_ROWS = 500
+LONGEST = 86_400  # seconds, as the form says
 USUAL_ROWS = 100
 
 _PAGED = {
     probatio.Optional(ATTR_LIMIT, default=USUAL_ROWS): probatio.All(probatio.Coerce(int), probatio.Range(min=1, max=MOST_ROWS)),
     probatio.Optional(ATTR_CURSOR): cv.string,
 }
-PROGRESS_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_POSITION): probatio.All(probatio.Coerce(int), probatio.Range(min=0, max=LARGEST))})
+PROGRESS_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_POSITION): probatio.All(probatio.Coerce(int), probatio.Range(min=0, max=LONGEST))})
 RATING_SCHEMA = MEDIA_SCHEMA.extend({probatio.Required(ATTR_RATING): probatio.Any(None, probatio.All(probatio.Coerce(float), probatio.Range(min=0, max=10)))})
 SEARCH_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_TEXT): cv.string, probatio.Optional(ATTR_MEDIA): MEDIA})
 REPORT_SCHEMA = probatio.Schema({**WHO, **_PAGED, probatio.Optional(ATTR_KIND): probatio.Coerce(ReportKind)})

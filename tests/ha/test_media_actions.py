@@ -62,6 +62,33 @@ async def test_set_progress(house: House) -> None:
         await house.call("set_progress", media=ids(FILM), position=10**30)
 
 
+async def test_a_position_has_bounds(house: House) -> None:
+    """As in the form; what no film is long enough for would be too much for the disk too."""
+    await house.add("plex")
+    for position in (-1, 86_401, 10**30):
+        with pytest.raises(probatio.Invalid):
+            await house.call("set_progress", media=ids(FILM), position=position)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"ids": [1, 2]},
+        {"ids": {"imdb": "tt0000042"}},
+        {"ids": {"imdb": "tt0000042"}, "media_type": "music"},
+        {"ids": {"imdb": None}, "media_type": "movie"},
+        {"ids": {}, "show_ids": 7, "media_type": "episode", "season": 1, "episode": 1},
+    ],
+)
+async def test_an_entity_of_somebody_else(house: House, attributes: dict[str, Any]) -> None:
+    """Whatever its attributes are: a translated error."""
+    await house.add("plex")
+    house.hass.states.async_set("sensor.foreign", "x", attributes)
+    with pytest.raises(ServiceValidationError) as refused:
+        await house.call("mark_watched", media="sensor.foreign")
+    assert refused.value.translation_key == "invalid_media"
+
+
 @pytest.mark.parametrize(
     ("media", "key"),
     [
