@@ -17,7 +17,7 @@ from .coordinator import ServerCoordinator, WatchSyncConfigEntry
 from .engine.run import Run, recognise
 from .helpers import is_household, server_of
 from .hub import HUB, hub_of
-from .issues import show_replaced, show_slow
+from .issues import show_ownerless, show_replaced, show_slow
 from .moves import async_follow
 from .ports import AuthFailed, Forbidden, OtherServer, ServerError, StoreError, StoreTooNew
 from .services import async_setup_services
@@ -71,6 +71,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -
     else:
         show_replaced(hass, entry, replaced=False)
         show_slow(hass, entry, slow=False)
+        show_ownerless(hass, entry, ())
         await registration.forget(hass, entry)
         await hub.remove_server(entry)
 

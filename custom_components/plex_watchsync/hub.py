@@ -50,7 +50,7 @@ from .engine.viewer import Agree, ViewerSync
 from .following import Following
 from .held import announce, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
-from .issues import remember_synced, show_lost, was_synced
+from .issues import remember_synced, show_lost, show_ownerless, was_synced
 from .ports import StoreError
 from .store import StoredDocuments
 from .sync.policy import AccountPolicy, Direction, InitialSync, Limits, Policy, Traits
@@ -117,9 +117,11 @@ class Hub:
         return found
 
     async def attach(self, coordinator: ServerCoordinator) -> None:
-        """Let the accounts of a server take part; raises `StoreError` when nobody's can."""
-        entry = coordinator.config_entry
-        accounts = {subentry.subentry_id: subentry for subentry in account_subentries(entry)}
+        """Let the accounts of a server take part, but those of a viewer who was removed; raises `StoreError` when nobody's can."""
+        entry, household = coordinator.config_entry, household_entry(self.hass)
+        viewer_ids = household.subentries.keys() if household else ()
+        accounts = {one.subentry_id: one for one in account_subentries(entry) if one.data[CONF_VIEWER] in viewer_ids}
+        show_ownerless(self.hass, entry, [one.title for one in account_subentries(entry) if one.subentry_id not in accounts])
         viewers = await self.load({subentry.data[CONF_VIEWER] for subentry in accounts.values()})
         for account_id, subentry in accounts.items():
             if viewer := viewers.get(subentry.data[CONF_VIEWER]):

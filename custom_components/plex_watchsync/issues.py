@@ -1,5 +1,7 @@
 """What stops or slows a server or a viewer, as people hear of it: issues to repair (G3)."""
 
+from collections.abc import Collection
+
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
@@ -23,6 +25,13 @@ def show_slow(hass: HomeAssistant, entry: ConfigEntry, *, slow: bool) -> None:
     """Have an issue while a Jellyfin takes long for every page, until its database is optimised (pitfall 50); what would help an Emby nobody recorded."""
     slow = slow and entry.data[CONF_KIND] == ServerKind.JELLYFIN
     _set_issue(hass, f"slow_pages_{entry.entry_id}", ir.IssueSeverity.WARNING, {"server": entry.title}, translation_key="slow_pages" if slow else None)
+
+
+@callback
+def show_ownerless(hass: HomeAssistant, entry: ConfigEntry, accounts: Collection[str]) -> None:
+    """Have an issue while accounts of a server, these by name, are those of a viewer who was removed."""
+    named = {"server": entry.title, "accounts": ", ".join(accounts)}
+    _set_issue(hass, f"no_viewer_{entry.entry_id}", ir.IssueSeverity.WARNING, named, translation_key="no_viewer" if accounts else None)
 
 
 @callback

@@ -60,10 +60,12 @@ def is_about(call: ServiceCall, account: str) -> bool:
 
 
 def viewers_of(hub: Hub, call: ServiceCall) -> list[ViewerSync]:
-    """Return the viewers that an action is about: the named one, or all; refuse an entry that is not there, though it names nobody."""
+    """Return the viewers that an action is about: the named one, or all; refuse an entry that is not there, and all where there is no household any more."""
     entry_of(call)
     wanted, household = call.data.get(CONF_VIEWER), household_entry(call.hass)
-    if wanted is None or household is None:
+    if household is None:
+        raise refused("no_household")
+    if wanted is None:
         return list(hub.viewers.values())
     for viewer in viewer_subentries(household):
         if wanted == viewer.subentry_id or wanted.casefold() == viewer.title.casefold():

@@ -9,6 +9,7 @@ import pytest
 from homeassistant.components import webhook
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
@@ -21,6 +22,7 @@ from simulators.base import Act
 from simulators.plex import PlexSimulator
 
 from .conftest import FILM, OTHER, TITLES, House
+from .flows import added, below
 
 HOUR = timedelta(hours=1).total_seconds()
 
@@ -328,3 +330,43 @@ async def test_writes_that_a_server_is_owed_are_tried_again(house: House) -> Non
         await house.later(seconds)
     assert house.state("sensor.cellar_pending_writes") == "0"
     assert house.places["emby"].shown().played
+
+
+async def test_accounts_of_a_viewer_who_was_removed_take_no_part(house: House) -> None:
+    """G3: after the server was set up anew nobody is made of an id that the household does not have; an issue says what to do, until the account is gone."""
+    entry = await added(house.hass, house.places["jellyfin"], "jellyfin_api_key")
+    walk = await below(house.hass, entry, "account")
+    await walk.keep(viewer="Ben")
+    await walk.keep()
+    await walk.fill()
+    await house.settle()
+    household = household_entry(house.hass)
+    assert household is not None
+    ben = next(one for one in viewer_subentries(household) if one.title == "Ben")
+    house.hass.config_entries.async_remove_subentry(household, ben.subentry_id)
+    await house.settle()
+    await reloaded(house, entry)
+    assert ben.subentry_id not in house.hass.data[HUB].viewers
+    await house.call("mark_watched", media={"imdb": FILM.ids["imdb"]})
+    issue_id = f"no_viewer_{entry.entry_id}"
+    issue = ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert (issue.translation_key, issue.translation_placeholders) == ("no_viewer", {"server": "Attic", "accounts": "ben"})
+    account = next(one for one in account_subentries(entry) if one.data["viewer"] == ben.subentry_id)
+    house.hass.config_entries.async_remove_subentry(entry, account.subentry_id)
+    await house.settle()
+    assert ir.async_get(house.hass).async_get_issue(DOMAIN, issue_id) is None
+
+
+async def test_nothing_is_synced_without_a_household(house: House) -> None:
+    """Once it was removed, actions say so, before its servers are set up anew and after that."""
+    entry = await house.add("plex")
+    household = household_entry(house.hass)
+    assert household is not None
+    await house.hass.config_entries.async_remove(household.entry_id)
+    await house.settle()
+    for _time in range(2):
+        for action, data in {"sync": {"config_entry_id": entry.entry_id}, "backup": {}, "restore": {}}.items():
+            with pytest.raises(ServiceValidationError, match="The household was removed"):
+                await house.call(action, **data)
+        await reloaded(house, entry)
