@@ -146,7 +146,7 @@ class Hub:
         for subentry in account_subentries(entry):
             if household and subentry.data[CONF_VIEWER] in household.subentries:
                 with suppress(StoreError):
-                    await (await self.viewer(subentry.data[CONF_VIEWER])).forget(subentry.subentry_id)
+                    await self._forget_account(await self.viewer(subentry.data[CONF_VIEWER]), subentry.subentry_id)
         self._attached.pop(entry.entry_id, None)
 
     async def remove_viewer(self, viewer_id: str) -> None:
@@ -292,8 +292,12 @@ class Hub:
         """Let viewers forget the accounts that left them since the entry was loaded the last time."""
         for account_id, viewer_id in self._attached.get(entry.entry_id, {}).items():
             if now.get(account_id) != viewer_id and viewer_id in self.viewers:
-                await self.viewers[viewer_id].forget(account_id)
+                await self._forget_account(self.viewers[viewer_id], account_id)
         self._attached[entry.entry_id] = now
+
+    async def _forget_account(self, viewer: ViewerSync, account_id: str) -> None:
+        await viewer.forget(account_id)
+        show_issues(self.hass, viewer)
 
     async def _flush(self, viewer: ViewerSync) -> None:
         await viewer.flush()

@@ -21,6 +21,7 @@ from custom_components.plex_watchsync.const import (
     EVENT_SYNC_HELD,
     EVENT_SYNC_UNDONE,
 )
+from custom_components.plex_watchsync.helpers import account_subentries
 from custom_components.plex_watchsync.hub import HUB, Hub
 from simulators.base import Act
 
@@ -381,4 +382,18 @@ async def test_removal_takes_the_issue_along(house: House, entries: dict[str, Co
     await held(house, entries)
     for entry in house.hass.config_entries.async_entries(DOMAIN):
         await house.hass.config_entries.async_remove(entry.entry_id)
+    assert not issues(house)
+
+
+@pytest.mark.parametrize("what", ["server", "account"])
+async def test_what_is_held_of_a_server_goes_with_it(house: House, entries: dict[str, ConfigEntry], what: str) -> None:
+    """G2: nothing is left to decide on once the server, or the account, is removed."""
+    await held(house, entries)
+    assert issues(house)
+    if what == "server":
+        await house.hass.config_entries.async_remove(entries["emby"].entry_id)
+    else:
+        (account,) = account_subentries(entries["emby"])
+        house.hass.config_entries.async_remove_subentry(entries["emby"], account.subentry_id)
+    await house.settle()
     assert not issues(house)
