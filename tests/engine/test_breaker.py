@@ -1,5 +1,7 @@
 """G2: what is more than a person does is held, survives a restart, and is approved or discarded by a person."""
 
+import json
+
 import pytest
 
 from custom_components.plex_watchsync.engine import cycle as cycle_module
@@ -308,6 +310,16 @@ async def test_a_dry_run_holds_nothing_for_good(stocked: House) -> None:
     report = await stocked.sync(Run(dry_run=True))
     assert len(report.held) == 1
     assert not stocked.viewer.holds.held
+
+
+async def test_holds_from_before_claims_were_held_are_read(stocked: House) -> None:
+    """G2, G3: a document of an older version is as good as any."""
+    at = stocked.clock().isoformat()
+    stocked.documents.content["anna/held"] = json.dumps([["one", "plex", at, "unwatches", FILMS[:2]], ["two", "", at, "undo", [f"movie/imdb/{FILMS[3]}"]]])
+    await stocked.restart()
+    assert [(hold.run_id, len(hold.items)) for hold in stocked.viewer.holds.held] == [("one", 2), ("two", 1)]
+    await stocked.viewer.approve(stocked.viewer.holds.of("two"))
+    assert not any(stocked.played(FILMS[3]).values())
 
 
 async def test_holds_that_cannot_be_read_stop_the_viewer(stocked: House) -> None:

@@ -1,5 +1,6 @@
 """A backup is one more voice: newer acts win over it, unless it is told to win."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,24 @@ async def test_a_restore_that_unwatches_more_is_held(stocked: House, *, overwrit
     assert set(watched(stocked).values()) == {12}
     assert {change.reason for change in report.changes} == {"restore, approved"}
     assert stocked.played(FILMS[0]) == {"plex": True, "jellyfin": True, "emby": True}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_a_held_restore_is_approved_wholly(stocked: House, *, overwrite: bool) -> None:
+    """G2, M1: position and rating come with it, after a restart too; but not where somebody watched it since, or rated it."""
+    stocked.clock.pass_by(minutes=1)
+    at = stocked.clock()
+    claims = Claims(View(at, played=False), Spot(at, 1200), Rating(at, 10.0))
+    await restore(stocked, tuple(replace(entry, claims=claims) for entry in unwatched(stocked, 20)), overwrite=overwrite)
+    await stocked.restart()
+    await stocked.sync()
+    stocked.servers["emby"].watch(FILMS[0])
+    stocked.servers["plex"].rate(FILMS[1], 2.0)
+    await stocked.sync()
+    await stocked.viewer.approve(stocked.viewer.holds.held)
+    await stocked.sync()
+    shown = [[(one.played, one.position, one.rating) for one in (server.records[film] for film in FILMS[:3])] for server in stocked.servers.values()]
+    assert shown[:2] == [[(True, 0, 10.0), (False, 1200, 2.0), (False, 1200, 10.0)]] * 2
 
 
 async def test_a_held_restore_that_is_discarded(stocked: House) -> None:

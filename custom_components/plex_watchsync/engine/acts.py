@@ -37,16 +37,16 @@ class Acts:
 
 async def held_back(cycle: Cycle, wanted: AsyncIterable[tuple[Item, Claims]], trip: Trip) -> frozenset[str]:
     """Hold the titles that would be unwatched, if they are more than a person's on any account (G2); who fails lets nothing through."""
-    unwatched: set[str] = set()
+    unwatched: dict[str, Claims] = {}
     by_account: Counter[str] = Counter()
     async for item, claims in wanted:
         lost = item.claims.state.played and not claims.state.played
         if lost and item.item_id not in unwatched and not cycle.baseline.is_left_alone(item):
-            unwatched.add(item.item_id)
+            unwatched[item.item_id] = claims
             by_account.update({replica_id.account for replica_id in item.replicas})
     if not any(too_many(count, 0, cycle.baseline.counts(account).watched, 0, cycle.policy.limits) for account, count in by_account.items()):
         return frozenset()
-    cycle.hold(HERE, trip, (ReplicaId(HERE, item_id) for item_id in unwatched))
+    cycle.hold(HERE, trip, (ReplicaId(HERE, item_id) for item_id in unwatched), unwatched)
     return frozenset(unwatched)
 
 

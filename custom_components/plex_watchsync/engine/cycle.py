@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from ..ports import Hint, ServerError
 from ..sync.baseline import Baseline
 from ..sync.guard import Trip, too_many, vanished, would_unwatch
 from ..sync.item import Item
 from ..sync.match import detach
-from ..sync.merge import NEVER
+from ..sync.merge import NEVER, Claims
 from ..sync.model import ReplicaId, Sent, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
@@ -319,12 +320,12 @@ class Cycle:
             self.hold(account, trip or Trip.UNWATCHES, suspects if trip else polls)
         self.holds.count(account, sum(replica_id not in self.held for replica_id in polls), now)
 
-    def hold(self, account: str, trip: Trip, replicas: Iterable[ReplicaId]) -> None:
-        """Hold something of an account, and say so once."""
+    def hold(self, account: str, trip: Trip, replicas: Iterable[ReplicaId], claims: Mapping[str, Claims] = MappingProxyType({})) -> None:
+        """Hold something of an account, or of what was said here with all its claims, and say so once."""
         chosen = frozenset(replicas)
         if trip is not Trip.VANISHED:
             self.held |= chosen
-        hold = Hold(self.report.run_id, account, self.clock(), trip, frozenset(replica_id.item for replica_id in chosen))
+        hold = Hold(self.report.run_id, account, self.clock(), trip, frozenset(replica_id.item for replica_id in chosen), claims)
         if news := self.holds.add(hold):
             self.report.held.append(news)
             more = {"items": str(len(chosen))}

@@ -1,14 +1,16 @@
 """What the breaker holds for one viewer (G2): kept on disk until a person approves or discards it, or it goes away by itself."""
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ..ports import Documents, StoreError
 from ..sync.guard import WINDOW, Trip
+from ..sync.merge import Claims
 from ..sync.model import ReplicaId
+from ..sync.record import claims_of, claims_row
 
 ANSWERS = 20
 """So many runs of an account may be named to decide on what they found to be held."""
@@ -18,7 +20,7 @@ ANSWERS = 20
 class Hold:
     """What one account's server showed in a run and nobody is to follow: by the server's own ids; of what vanished, all that is missing.
 
-    Of a restore or an undo, what it would make all unwatched: of no account, by our own ids.
+    Of a restore or an undo, what it would make all unwatched: of no account, by our own ids, with all the `claims` that it makes of each.
     """
 
     run_id: str
@@ -26,6 +28,7 @@ class Hold:
     at: datetime
     trip: Trip
     items: frozenset[str]
+    claims: Mapping[str, Claims] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, bool, str]:
@@ -83,7 +86,7 @@ class Holds:
             self._changed = True
             return hold
         items = hold.items if hold.vanished else known.items | hold.items
-        self._replace(known, replace(known, items=items))
+        self._replace(known, replace(known, items=items, claims={**known.claims, **hold.claims}))
         return None
 
     def release(self, hold: Hold, gone: Collection[str]) -> None:
@@ -120,17 +123,16 @@ class Holds:
         """Read what is held; raises `StoreError`, as what is held must not go through for want of it."""
         content: Any = await self.documents.load(self.name) or []
         try:
-            self.held = [Hold(run_id, account, datetime.fromisoformat(at), Trip(trip), frozenset(items)) for run_id, account, at, trip, items in content]
-        except (TypeError, ValueError) as error:
+            self.held = [_hold_of(row) for row in content]
+        except (LookupError, TypeError, ValueError) as error:
             raise StoreError(self.name) from error
 
     async def save(self) -> None:
         """Write the document if anything changed; raises `StoreError`, and the next time it is written anew."""
         if self._changed:
             self._changed = False
-            rows = [[hold.run_id, hold.account, hold.at.isoformat(), hold.trip.value, sorted(hold.items)] for hold in self.held]
             try:
-                await self.documents.save(self.name, rows)
+                await self.documents.save(self.name, [_row_of(hold) for hold in self.held])
             except BaseException:  # a cancelled flush is tried again too
                 self._changed = True
                 raise
@@ -139,3 +141,15 @@ class Holds:
         if new != known:
             self.held = [one for one in (new if one == known else one for one in self.held) if one.items]
             self._changed = True
+
+
+def _row_of(hold: Hold) -> list[Any]:
+    claims = {item: claims_row(hold.claims[item]) for item in sorted(hold.items & hold.claims.keys())}
+    return [hold.run_id, hold.account, hold.at.isoformat(), hold.trip.value, sorted(hold.items), claims]
+
+
+def _hold_of(row: list[Any]) -> Hold:
+    """Read a hold; rows from before claims were held end with the items."""
+    run_id, account, at, trip, items, *claims = row
+    made = {item: claims_of(said) for item, said in dict(*claims).items()}
+    return Hold(run_id, account, datetime.fromisoformat(at), Trip(trip), frozenset(items), made)

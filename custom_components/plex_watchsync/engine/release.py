@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..ports import Hint, ServerError, ServerUnavailable
 from ..sync.guard import Trip
-from ..sync.merge import Claims, View, merge
+from ..sync.merge import NO_CLAIMS, View, merge
 from ..sync.model import ReplicaId
 from .acts import adopt
 from .cycle import Cycle
@@ -30,7 +30,7 @@ def approving(holds: Sequence[Hold], run_id: str) -> list[Run]:
 
 @dataclass(frozen=True, slots=True)
 class Unwatching:
-    """Agree on what a restore or an undo makes unwatched, as of when it was asked for: what was watched since stays so (M1)."""
+    """Agree on what a restore or an undo says of what it makes unwatched, as of when it was asked for: what was watched since stays so (M1)."""
 
     holds: Sequence[Hold]
 
@@ -39,7 +39,8 @@ class Unwatching:
         async for hold, item_id in paced([(one, item_id) for one in self.holds for item_id in sorted(one.items)]):
             item = cycle.baseline.get(item_id)
             if item and not cycle.baseline.is_left_alone(item):
-                adopt(cycle, item, merge(item.claims, Claims(View(hold.at, played=False))), f"{hold.trip}, approved", new=hold.trip is Trip.UNDO)
+                claims = replace(hold.claims.get(item_id, NO_CLAIMS), view=View(hold.at, played=False))
+                adopt(cycle, item, merge(item.claims, claims), f"{hold.trip}, approved", new=hold.trip is Trip.UNDO)
         return frozenset()
 
 

@@ -16,15 +16,25 @@ type Row = Any  # nested lists of texts, numbers, flags and None
 def row_of(item: Item) -> Row:
     """Flatten an item."""
     keys = sorted(item.keys)
-    media, view, spot, rating = item.media, item.claims.view, item.claims.spot, item.claims.rating
+    media, (view, spot, *rating) = item.media, claims_row(item.claims)
     return [
         item.item_id,
         [media.kind.value, media.title, media.year, media.show, media.season, media.episode],
         keys,
-        view and [_time(view.at), view.played, _time(view.last_played), view.play_count],
-        spot and [_time(spot.at), spot.position],
+        view,
+        spot,
         item.revision,
         [[*known, _indices(replica.keys, item.keys, keys), *_replica_row(replica)] for known, replica in item.replicas.items()],
+        *rating,
+    ]
+
+
+def claims_row(claims: Claims) -> Row:
+    """Flatten claims."""
+    view, spot, rating = claims.view, claims.spot, claims.rating
+    return [
+        view and [_time(view.at), view.played, _time(view.last_played), view.play_count],
+        spot and [_time(spot.at), spot.position],
         *([[_time(rating.at), rating.value, rating.exact]] if rating else []),
     ]
 
@@ -41,14 +51,19 @@ def _replica_row(replica: Replica) -> list[Any]:
 def item_of(row: Row) -> Item:
     """Read a flattened item; raises LookupError, TypeError or ValueError when it is none."""
     item_id, media, keys, view, spot, revision, replicas, *rated = row  # rows from before there were ratings end here
-    claims = Claims(
+    everything = frozenset(keys)
+    known = {ReplicaId(one[0], one[1]): _replica(one, keys, everything) for one in replicas}
+    return Item(item_id, Media(MediaKind(media[0]), *media[1:]), everything, claims_of([view, spot, *rated]), revision, known)
+
+
+def claims_of(row: Row) -> Claims:
+    """Read flattened claims."""
+    view, spot, *rated = row
+    return Claims(
         view and View(_moment(view[0]), view[1], _date(view[2]), view[3]),
         spot and Spot(_moment(spot[0]), spot[1]),
         Rating(_moment(rated[0][0]), rated[0][1], rated[0][2]) if rated else None,
     )
-    everything = frozenset(keys)
-    known = {ReplicaId(one[0], one[1]): _replica(one, keys, everything) for one in replicas}
-    return Item(item_id, Media(MediaKind(media[0]), *media[1:]), everything, claims, revision, known)
 
 
 def _replica(row: Row, keys: list[str], everything: frozenset[str]) -> Replica:
