@@ -11,6 +11,8 @@ from homeassistant.helpers.trigger import NotTriggeredInfo, Trigger, TriggerActi
 from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_VIEWER, EVENT_SYNC_HELD
+from .held import viewer_name
+from .helpers import is_household
 
 SCHEMA = probatio.Schema(
     {probatio.Optional(CONF_OPTIONS, default={}): {probatio.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, probatio.Optional(CONF_VIEWER): cv.string}}
@@ -48,10 +50,10 @@ class SyncHeldTrigger(Trigger):
         """Say which choice does not fit what is held."""
         chosen = self._options.get(ATTR_CONFIG_ENTRY_ID)
         entry = self._hass.config_entries.async_get_entry(chosen) if chosen else None
-        if chosen and (entry is None or entry.title != facts["server"]):
+        if chosen and (entry is None or not (is_household(entry) or entry.title == facts["server"])):
             return "server_mismatch"
-        viewer = self._options.get(CONF_VIEWER)
-        return "viewer_mismatch" if viewer and viewer.casefold() != facts["viewer"].casefold() else None
+        viewer = self._options.get(CONF_VIEWER)  # by name or by id, as in actions
+        return "viewer_mismatch" if viewer and viewer_name(self._hass, viewer).casefold() != facts["viewer"].casefold() else None
 
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:

@@ -21,7 +21,7 @@ from custom_components.plex_watchsync.const import (
     EVENT_SYNC_HELD,
     EVENT_SYNC_UNDONE,
 )
-from custom_components.plex_watchsync.helpers import account_subentries
+from custom_components.plex_watchsync.helpers import account_subentries, household_entry
 from custom_components.plex_watchsync.hub import HUB, Hub
 from simulators.base import Act
 
@@ -100,7 +100,9 @@ async def test_it_is_shown(house: House, entries: dict[str, ConfigEntry]) -> Non
     [
         ({}, None),
         ({"viewer": "Anna"}, None),
+        ({"viewer": "her id"}, None),
         ({"config_entry_id": "emby"}, None),
+        ({"config_entry_id": "household"}, None),
         ({"viewer": "ben"}, "viewer_mismatch"),
         ({"config_entry_id": "plex"}, "server_mismatch"),
         ({"config_entry_id": "gone"}, "server_mismatch"),
@@ -110,8 +112,10 @@ async def test_it_triggers_an_automation(
     house: House, entries: dict[str, ConfigEntry], hass_ws_client: WebSocketGenerator, options: dict[str, str], why_not: str | None
 ) -> None:
     """G2: an automation hears of it, and its trace says why it did not when another server or viewer was chosen."""
-    if chosen := options.get("config_entry_id"):
-        options = {"config_entry_id": entries[chosen].entry_id if chosen in entries else chosen}
+    household = household_entry(house.hass)
+    assert household is not None
+    known = {**{kind: entry.entry_id for kind, entry in entries.items()}, "household": household.entry_id, "her id": next(iter(household.subentries))}
+    options = {name: known.get(chosen, chosen) for name, chosen in options.items()}
     action = {"event": "heard", "event_data": {"text": "{{ trigger.count }} {{ trigger.server }} {{ trigger.viewer }}", "why": "{{ trigger.description }}"}}
     automation = {"id": "held", "alias": "Held", "triggers": {"trigger": f"{DOMAIN}.sync_held", "options": options}, "actions": action}
     assert await async_setup_component(house.hass, "automation", {"automation": [automation]})
