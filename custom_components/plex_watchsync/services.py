@@ -4,6 +4,7 @@ import probatio
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.ulid import ulid_now
 
@@ -100,21 +101,24 @@ async def _run(call: ServiceCall, kind: RunKind) -> ServiceResponse:
 
 
 async def _libraries(hub: Hub, call: ServiceCall, accounts: frozenset[str]) -> frozenset[str] | None:
-    """Return the ids of the libraries that were named by name or id."""
+    """Return the ids of the libraries that were named by name or id; a server that is away stops nobody who has one of them."""
     wanted = {name.casefold() for name in call.data.get(CONF_LIBRARIES, ())}
     if not wanted:
         return None
-    found, names = set(), set()
+    found, names, away = set(), set(), list[HomeAssistantError]()
     for viewer in hub.viewers.values():
         for account_id in viewer.accounts.keys() & accounts:
             try:
                 libraries = await viewer.accounts[account_id].server.libraries()
             except ServerError as error:
-                raise failed(server_name_of(call.hass, account_id) or account_id, error) from error
+                away.append(failed(server_name_of(call.hass, account_id) or account_id, error))
+                continue
             chosen = [one for one in libraries if {one.library_id.casefold(), one.name.casefold()} & wanted]
             found |= {one.library_id for one in chosen}
             names |= {name for one in chosen for name in (one.library_id.casefold(), one.name.casefold())}
-    if unknown := wanted - names:
+    if away and not found:
+        raise away[0]
+    if (unknown := wanted - names) and not away:
         raise refused("unknown_library", library=", ".join(sorted(unknown)))
     return frozenset(found)
 

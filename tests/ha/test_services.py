@@ -151,6 +151,17 @@ async def test_of_all_servers_those_that_are_there_are_synced(house: House, hous
     assert answer["servers"]["Cellar"]["read"] == 0
 
 
+async def test_of_all_servers_those_that_have_the_library_are_synced(house: House, household: str) -> None:
+    """One that is away stops nobody else; what nobody has who answers may be there."""
+    house.places["emby"].simulator.faults.status = 500
+    await house.places["plex"].act(Act.MARK_WATCHED)
+    with pytest.raises(HomeAssistantError, match="Cellar could not be synced"):
+        await house.call("sync", config_entry_id=household, libraries=["Elsewhere"])
+    answer = await house.call("sync", config_entry_id=household, libraries=["Movies"])
+    assert house.places["jellyfin"].shown().played
+    assert answer["servers"]["Cellar"]["read"] == 0
+
+
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
