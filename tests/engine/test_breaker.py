@@ -109,6 +109,21 @@ async def test_discarded_the_server_gets_it_back(stocked: House) -> None:
     assert not any(stocked.writes().values())
 
 
+async def test_what_came_meanwhile_outlives_a_discard(stocked: House) -> None:
+    """M4, R5: a rating and a position of titles that are held reach all, and the titles are watched again."""
+    plex = stocked.servers["plex"]
+    await wiped(stocked, 20)
+    plex.rate(FILMS[0], 10.0)
+    plex.stop_at(FILMS[1], 1200)
+    plex.stop_at(FILMS[2], 10)
+    await stocked.sync()
+    await stocked.viewer.discard(stocked.viewer.holds.held)
+    await stocked.sync()
+    shown = [[(one.played, one.position, one.rating) for one in (server.records[film] for film in FILMS[:3])] for server in stocked.servers.values()]
+    assert [films[:2] for films in shown] == [[(True, 0, 10.0), (True, 1200, None)]] * 3
+    assert set(watched(stocked).values()) == {40}
+
+
 async def test_what_does_not_answer_stays_held(stocked: House) -> None:
     report = await wiped(stocked, 20)
     stocked.servers["plex"].error = ServerUnavailable("away")

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 
 from ..ports import Hint, ServerError, ServerUnavailable
 from ..sync.guard import Trip
+from ..sync.item import Replica
 from ..sync.merge import NO_CLAIMS, View, merge
-from ..sync.model import ReplicaId
+from ..sync.model import ReplicaId, WatchState
+from ..sync.policy import Policy
+from ..sync.reconcile import Sighting, has_position, usable_position
 from .acts import adopt
 from .cycle import Cycle
 from .holds import Hold
@@ -77,7 +80,14 @@ class Restoring:
         for server_item, sighting in reading.sightings.items():
             replica_id = ReplicaId(hold.account, server_item)
             for item in cycle.baseline.of_replica(replica_id):
-                seen = replace(item.replicas[replica_id], reading=sighting.state, revision=0, at=sighting.at)
-                cycle.baseline.put(item.with_replica(replica_id, seen))
+                cycle.baseline.put(item.with_replica(replica_id, _seen(item.replicas[replica_id], sighting, cycle.policy, hold.account)))
                 cycle.touched.add(item.item_id)
         return True
+
+
+def _seen(replica: Replica, sighting: Sighting, policy: Policy, account: str) -> Replica:
+    """Acknowledge that a replica lost its view; a rating and a position that came meanwhile are left to be found before it is written (M4, R5)."""
+    shown, known = sighting.state, replica.reading or WatchState()
+    goes_on = has_position(replica, policy.accounts[account]) and usable_position(shown.position, sighting.runtime, policy)
+    reading = replace(shown, rating=known.rating, position=known.position if goes_on else shown.position)
+    return replace(replica, reading=reading, revision=0, at=sighting.at if reading == shown else replica.at)
