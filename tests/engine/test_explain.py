@@ -10,7 +10,7 @@ from custom_components.plex_watchsync.sync.plan import WriteKind
 from custom_components.plex_watchsync.sync.policy import Direction
 from custom_components.plex_watchsync.sync.selection import Selection
 
-from .conftest import House
+from .conftest import FILMS, House
 
 
 async def explain(house: House, key: str = "movie/imdb/tt1", number: int = 0) -> Explanation:
@@ -71,6 +71,23 @@ async def test_why_nothing_is_written(house: House) -> None:
     assert found.ignored
     assert not found.then.played
     assert {copy.why_not for copy in found.copies} == {"I8 ignored"}
+
+
+async def test_what_is_held(stocked: House) -> None:
+    """G2, G6: nothing follows from it until somebody decides, so nothing else is told; what is approved follows."""
+    for film in FILMS[:20]:
+        stocked.servers["plex"].unwatch(film)
+    report = await stocked.sync()
+    found = await explain(stocked, f"movie/imdb/{FILMS[0]}")
+    assert found.then.played
+    plex = copies(found)["plex"]
+    assert plex.shown is not None
+    assert (plex.shown.played, plex.rule, plex.why_not) == (False, "G2 held", "G2 held until somebody approves or discards it")
+    assert [copy.next for copy in found.copies] == [None, None, None]
+    assert copies(found)["emby"].why_not == "W6 it stands for what is agreed"
+    await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id))
+    found = await explain(stocked, f"movie/imdb/{FILMS[0]}")
+    assert (found.then.played, {copy.why_not for copy in found.copies}) == (False, {"W6 it stands for what is agreed"})
 
 
 async def test_ids_that_contradict_each_other(house: House) -> None:

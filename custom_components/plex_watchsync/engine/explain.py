@@ -90,14 +90,19 @@ class Explainer:
     def _agree(self, item: Item, twin: Baseline) -> tuple[Item, dict[ReplicaId, Finding]]:
         if twin.is_left_alone(item):
             return item, {}
-        sightings = {replica_id: sighting for replica_id in item.replicas if (sighting := self._sighting(replica_id))}
+        sightings = {known: seen for known in item.replicas if (seen := self._sighting(known)) and not self._is_held(known, seen)}
         outcome = reconcile(item, sightings, self.cycle.policy)
         return outcome.item, dict(outcome.findings)
+
+    def _is_held(self, replica_id: ReplicaId, seen: Sighting) -> bool:
+        """Whether nothing follows from a reading until somebody decides (G2), as in a cycle."""
+        return self.cycle.holds.has(replica_id) and not seen.state.played and seen.unplayed_at is None
 
     def _copy(self, item: Item, replica_id: ReplicaId, finding: Finding | None, twin: Baseline) -> Copy:
         known, sighting = item.replicas[replica_id], self._sighting(replica_id)
         reading, error = self.readings.get(replica_id.account), self.errors.get(replica_id.account)
         there = reading is not None and replica_id.item in reading.seen
+        rule = finding.reason if finding else "R1 as acknowledged" if there else ""
         operation, why_not = self._next(replica_id, twin) if there else (None, "R2 its server does not show it")
         return Copy(
             replica_id,
@@ -105,7 +110,7 @@ class Explainer:
             not item.is_owed(replica_id),
             sighting.state if sighting else known.reading if there else None,
             playing=sighting is not None and sighting.playing,
-            rule=finding.reason if finding else "R1 as acknowledged" if there else "",
+            rule="G2 held" if sighting and self._is_held(replica_id, sighting) else rule,
             error=str(error or ""),
             next=operation,
             why_not=why_not,
@@ -119,6 +124,8 @@ class Explainer:
             return None, "I8 ignored"
         if any(twin.is_ambiguous(item) for item in items):
             return None, "I3 its ids contradict those of another title"
+        if self.cycle.holds.has(replica_id):
+            return None, "G2 held until somebody approves or discards it"
         if not self.cycle.policy.accounts[replica_id.account].direction.exports:
             return None, "W1 its account is not written to"
         if not any(item.is_owed(replica_id) for item in items):
