@@ -36,9 +36,11 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: WatchSyncConfigEntry) -> bool:
     """Set up a server, or the household."""
-    entry.async_on_unload(entry.add_update_listener(partial(_reload, before=_followed(entry))))
-    if is_household(entry):
+    entry.update_listeners.clear()
+    stop_following = entry.add_update_listener(partial(_reload, before=_followed(entry)))
+    if is_household(entry):  # outlives a set-up that failed: that the lost viewer is removed may mend it (G3)
         return await _setup_household(hass, entry)
+    entry.async_on_unload(stop_following)
     await _check(hass, entry)
     coordinator = ServerCoordinator(hass, entry, hass.data[HUB])
     try:

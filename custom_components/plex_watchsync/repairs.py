@@ -14,6 +14,7 @@ from .const import CONF_FILE, DOMAIN
 from .engine.report import Report
 from .flow_preview import previewed
 from .held import placeholders, viewer_name
+from .helpers import household_entry
 from .hub import HUB
 from .sync.portable import Entry, PortableError
 
@@ -63,6 +64,9 @@ class LostBaselineFlow(RepairsFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Let choose: a backup first, if there is one, or nothing but what the servers show."""
+        household = household_entry(self.hass)
+        if household is None or self._viewer_id not in household.subentries:
+            return self.async_abort(reason="viewer_removed")
         if self._viewer_id not in self.hass.data[HUB].lost:
             return self.async_abort(reason="not_lost")
         self._files = await backups.names(self.hass, self._viewer_id)

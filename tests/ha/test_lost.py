@@ -18,6 +18,7 @@ from homeassistant.setup import async_setup_component
 from custom_components.plex_watchsync.const import DOMAIN
 from custom_components.plex_watchsync.helpers import account_subentries, household_entry, viewer_subentries
 from custom_components.plex_watchsync.hub import HUB, Hub
+from custom_components.plex_watchsync.repairs import LostBaselineFlow, async_create_fix_flow
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, House
@@ -262,3 +263,18 @@ async def test_remembering_reloads_nothing(house: House) -> None:
     assert "unavailable" not in {event.data["new_state"].state for event in told}
     assert sensor is not None
     assert er.async_get(house.hass).entities.keys() == before
+
+
+async def test_the_only_viewer_is_removed(lost: House) -> None:
+    """G3: the household could not be set up, but follows that: the issue goes with the viewer, and who has it open still is told."""
+    household, found = entries(lost)[0], issue(lost)
+    assert found is not None
+    (viewer,) = viewer_subentries(household)
+    lost.hass.config_entries.async_remove_subentry(household, viewer.subentry_id)
+    await lost.settle()
+    assert issue(lost) is None
+    assert household.state is ConfigEntryState.LOADED
+    late = await async_create_fix_flow(lost.hass, found.issue_id, {"viewer": viewer.subentry_id})
+    assert isinstance(late, LostBaselineFlow)
+    late.hass = lost.hass
+    assert (await late.async_step_init())["reason"] == "viewer_removed"
