@@ -12,9 +12,9 @@ from homeassistant.util.ulid import ulid_now
 from . import anew, backups, flow_forms
 from .const import CONF_FILE, DOMAIN
 from .engine.report import Report
-from .flow_preview import previewed
+from .flow_preview import Preview, previewed
 from .held import placeholders, viewer_name
-from .helpers import household_entry
+from .helpers import household_entry, server_name_of
 from .hub import HUB
 from .sync.portable import Entry, PortableError
 
@@ -57,6 +57,8 @@ class LostBaselineFlow(RepairsFlow):
     _files: Sequence[str] = ()
     _saved: tuple[Entry, ...] = ()
     _planning: asyncio.Task[Report] | None = None
+    _shown: Preview | None = None
+    """What was submitted, to be compared with how it is now."""
 
     def __init__(self, viewer_id: str) -> None:
         """Remember whose it is."""
@@ -100,15 +102,21 @@ class LostBaselineFlow(RepairsFlow):
         return self.async_show_progress_done(next_step_id="preview")
 
     async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Show what would be written where; submitting it begins anew."""
+        """Show what would be written where; submitting it begins anew, unless something else would be written by now (G1)."""
+        assert self._planning is not None
+        report = self._planning.result()
+        if report.errors:
+            away = sorted({server_name_of(self.hass, account) or account for account in report.errors})
+            return self.async_abort(reason="cannot_connect", description_placeholders={"servers": ", ".join(away)})
+        preview = await previewed(self.hass, report, "", ())
         if user_input is not None and self.cur_step and self.cur_step["type"] is FlowResultType.FORM:  # and not what progress was asked with
+            self._shown, self._planning = preview, None
+            return await self.async_step_reading()
+        if self._shown and self._shown.content == preview.content:
             await anew.begin(self.hass, self._viewer_id, self._saved)
             return self.async_create_entry(data={})
-        report = self._planning.result() if self._planning else None
-        if report is None or report.errors:
-            return self.async_abort(reason="cannot_connect")
-        shown = (await previewed(self.hass, report, "", ())).placeholders
-        return self.async_show_form(step_id="preview", description_placeholders={**self._whose(), **shown})
+        errors = {"base": "plan_changed"} if self._shown else {}
+        return self.async_show_form(step_id="preview", errors=errors, description_placeholders={**self._whose(), **preview.placeholders})
 
     def _whose(self) -> dict[str, str]:
         return {"viewer": viewer_name(self.hass, self._viewer_id)}

@@ -123,7 +123,7 @@ async def test_beginning_anew(
     assert (placeholders["watched"], placeholders["unwatched"]) == counts
     assert watched(lost) == {"plex": (True, False), "jellyfin": (True, False), "emby": (False, False)}
     assert not [key for key in hass_storage if key.endswith("/viewer")]
-    assert (await step(client, address, {}))["type"] == "create_entry"
+    assert (await waited(lost, client, address, await step(client, address, {})))["type"] == "create_entry"
     await lost.settle()
     assert set(watched(lost).values()) == {after}
     assert {entry.state for entry in entries(lost)} == {ConfigEntryState.LOADED}
@@ -143,7 +143,7 @@ async def test_a_server_that_is_away_cannot_be_shown(lost: House, hass_client: C
     address = f"/api/repairs/issues/fix/{shown['flow_id']}"
     shown = await step(client, address, {"next_step_id": "merge_anew"})
     shown = await waited(lost, client, address, shown)
-    assert (shown["type"], shown["reason"]) == ("abort", "cannot_connect")
+    assert (shown["type"], shown["reason"], shown["description_placeholders"]) == ("abort", "cannot_connect", {"servers": "Cellar"})
     assert issue(lost)
 
 
@@ -191,7 +191,7 @@ async def test_what_is_ignored_stays_ignored(house: House, hass_client: ClientSe
     shown = await step(client, address, {"next_step_id": "merge_anew"})
     shown = await waited(house, client, address, shown)
     assert shown["description_placeholders"]["watched"] == "2"
-    await step(client, address, {})
+    assert (await waited(house, client, address, await step(client, address, {})))["type"] == "create_entry"
     await house.settle()
     assert watched(house) == {"plex": (True, True), "jellyfin": (False, True), "emby": (False, True)}
 
@@ -278,3 +278,20 @@ async def test_the_only_viewer_is_removed(lost: House) -> None:
     assert isinstance(late, LostBaselineFlow)
     late.hass = lost.hass
     assert (await late.async_step_init())["reason"] == "viewer_removed"
+
+
+async def test_what_changed_since_it_was_shown(lost: House, hass_client: ClientSessionGenerator) -> None:
+    """G1: what would be written by now is shown before anything is, and it takes another word."""
+    client, found = await hass_client(), issue(lost)
+    assert found is not None
+    shown = await step(client, "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": found.issue_id})
+    address = f"/api/repairs/issues/fix/{shown['flow_id']}"
+    shown = await waited(lost, client, address, await step(client, address, {"next_step_id": "merge_anew"}))
+    assert (shown["errors"], shown["description_placeholders"]["watched"]) == ({}, "1")
+    await lost.places["plex"].act(Act.MARK_WATCHED, OTHER)
+    shown = await waited(lost, client, address, await step(client, address, {}))
+    assert (shown["step_id"], shown["errors"], shown["description_placeholders"]["watched"]) == ("preview", {"base": "plan_changed"}, "3")
+    assert watched(lost)["emby"] == (False, False)
+    assert (await waited(lost, client, address, await step(client, address, {})))["type"] == "create_entry"
+    await lost.settle()
+    assert set(watched(lost).values()) == {(True, True)}
