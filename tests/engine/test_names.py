@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.plex_watchsync.engine.run import Account, Run
 from custom_components.plex_watchsync.ports import ServerUnavailable
-from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part
+from custom_components.plex_watchsync.sync.model import Media, MediaKind, Part, ReplicaId
 from custom_components.plex_watchsync.sync.policy import AccountPolicy
 
 from .conftest import House
@@ -103,5 +103,5 @@ async def test_what_waits_to_be_written_is_not_once_nobody_knows_to_what(house: 
     assert (house.viewer.pending("plex"), house.servers["plex"].writes) == (0, [])
     del house.servers["emby"].records["twin"]
     for _read in range(3):
-        await house.sync(Run(explicit=True))
+        await house.sync(Run(gone=frozenset({ReplicaId("emby", "twin")})))
     assert house.played(ITEM) == {"plex": True, "emby": True}
