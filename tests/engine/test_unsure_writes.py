@@ -235,3 +235,23 @@ async def test_a_view_met_while_a_position_was_to_be_written_is_the_later_view(h
     jellyfin.error = None
     await house.sync()
     assert all(house.played("tt1").values())
+
+
+async def test_an_unwatch_met_while_one_was_to_be_written_is_an_act(house: House) -> None:
+    """R5, M3: Plex was watched once more while it was away; marked unwatched on Emby after that, of which no hint told, just before the same was to be written there."""
+    plex, jellyfin, emby = house.servers.values()
+    for server in house.servers.values():
+        server.watch("tt1")
+    await house.sync()
+    plex.error = ServerUnavailable("unplugged")
+    house.clock.pass_by(minutes=15)
+    plex.watch("tt1")
+    house.clock.pass_by(minutes=15)
+    await house.hint("emby", "tt1")
+    house.clock.pass_by(minutes=15)
+    emby.unwatch("tt1")
+    jellyfin.records["tt1"] = replace(jellyfin.records["tt1"], played=False)
+    await house.hint("jellyfin", "tt1")
+    plex.error = None
+    await house.sync()
+    assert not any(house.played("tt1").values())

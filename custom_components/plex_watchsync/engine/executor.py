@@ -13,7 +13,7 @@ from ..sync.model import Observation, Sent, WatchState
 from ..sync.plan import WriteKind, acknowledge, cleaned, is_done
 from ..sync.policy import Policy
 from ..sync.rating import heard
-from ..sync.reconcile import has_position, is_later_view, shows
+from ..sync.reconcile import has_position, is_later_view, is_taken, shows
 from .journal import Journal, Note, NoteKind, weakness
 from .outbox import LONGEST_DELAY, Entry, Outbox
 from .report import Report
@@ -201,10 +201,10 @@ class Executor:
         return is_done(entry.operation, reading, self.policy, position=position)
 
     def _shows_by_itself(self, entry: Entry, reading: WatchState) -> bool:
-        """Whether somebody did what is to be written, or a crash came before it was read back; a view that is later is news."""
+        """Whether somebody did what is to be written, or a crash came before it was read back; what may be later than what is agreed is news."""
         items = self.baseline.of_replica(entry.operation.replica)
-        tells_more = entry.operation.kind is WriteKind.SET_DATE or any(is_later_view(reading, item) for item in items)
-        return self._shows(entry, reading) and not tells_more
+        later = is_taken(reading, self._replica(entry), entry.sent) or any(is_later_view(reading, item) for item in items)
+        return self._shows(entry, reading) and entry.operation.kind is not WriteKind.SET_DATE and not later
 
     def _is_as_planned_on(self, entry: Entry, reading: WatchState) -> bool:
         """Whether a replica still shows what the write was planned on, to the date and the count: a view anew looks like the old one else (M3)."""

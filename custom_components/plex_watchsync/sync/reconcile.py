@@ -100,6 +100,11 @@ def is_later_view(shown: WatchState, item: Item) -> bool:
     return shown.played and shown.last_played is not None and shown.last_played > (last or NEVER) + DATE_TOLERANCE
 
 
+def is_taken(shown: WatchState, replica: Replica, written: tuple[Sent, ...]) -> bool:
+    """Whether a flag is gone that no write can have taken; of a file whose episodes disagree it is not written (I5)."""
+    return not shown.played and replica.reading is not None and replica.reading.played and (replica.several or not written)
+
+
 def reconcile(item: Item, sightings: Mapping[ReplicaId, Sighting], policy: Policy) -> Outcome:
     """Find what each reading means, join it with the agreed state, and acknowledge the readings."""
     item = _overruled(item, sightings, policy)
@@ -133,7 +138,7 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
     said = seen.unplayed_at is not None and seen.unplayed_at + DATE_TOLERANCE >= (replica.at or NEVER)  # else it is old news, of what was read since
     if said and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
         return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
-    if replica.revision != item.revision and _is_echo(item, replica, shown, account, policy):  # a crash after the write, or the same act again (M3)
+    if replica.revision != item.revision and _is_echo(item, replica, seen, account, policy):  # a crash after the write, or the same act again (M3)
         return Finding("M3 shows what was to be written")
     if not account.direction.imports:  # this server only receives (W1)
         return Finding("W1 its changes do not count")
@@ -258,12 +263,13 @@ def _is_dated(shown: WatchState, sent: Sent, account: AccountPolicy) -> bool:
     return last is None or last <= sent.at + DATE_TOLERANCE
 
 
-def _is_echo(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, policy: Policy) -> bool:
+def _is_echo(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> bool:
     """Whether an owed replica shows the agreed state by itself, and no later act.
 
-    Later are a view with a later date, and the loss of the flag in a file of several episodes: while they disagree it is not written (I5), so somebody took it.
+    Later are a view with a later date, and the loss of the flag if somebody took it: perhaps after what others are still to tell.
     """
-    taken = replica.several and not shown.played and replica.reading is not None and replica.reading.played
+    shown = seen.state
+    taken = is_taken(shown, replica, seen.written)
     same = shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False)
     return same and not taken and not is_later_view(shown, item)
 
