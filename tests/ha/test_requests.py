@@ -187,7 +187,7 @@ FIRST_SYNC: dict[str, Costs] = {
         "GET /library/sections": 1,
     },
     "jellyfin": {
-        "GET /System/Info/Public": 1,
+        "GET /System/Info/Public": 2,  # and by the webhook: which version it is
         "POST /Users/AuthenticateByName": 1,
         "GET /Users/Me": 2,
         "GET /Users": 2,
