@@ -53,10 +53,11 @@ def coordinators_of(hub: Hub, call: ServiceCall) -> list[ServerCoordinator]:
     return [entry.runtime_data] if entry else list(hub.coordinators.values())
 
 
-def is_about(call: ServiceCall, account: str) -> bool:
-    """Whether an action is about what was found at an account; what was said here and at no server goes with the household."""
+def about(call: ServiceCall) -> Callable[[str], bool]:
+    """Return what tells of an account whether an action is about what was found there; what was said here and at no server goes with the household."""
     entry = entry_of(call)
-    return entry is None or account in entry.runtime_data.accounts
+    accounts = entry.runtime_data.accounts if entry else None
+    return lambda account: accounts is None or account in accounts
 
 
 def viewers_of(hub: Hub, call: ServiceCall) -> list[ViewerSync]:

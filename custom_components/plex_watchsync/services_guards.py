@@ -19,7 +19,7 @@ from .engine.undo import Undoing
 from .held import described, viewer_name
 from .hub import HUB
 from .service_answers import answer
-from .service_targets import Action, is_about, refused, viewers_of
+from .service_targets import Action, about, refused, viewers_of
 
 ATTR_RUN_ID, ATTR_CHANGE_ID = "run_id", "change_id"
 MOST_UNDONE = 100_000
@@ -42,8 +42,8 @@ async def _discard(call: ServiceCall) -> ServiceResponse:
 
 async def _decide(call: ServiceCall, *, approve: bool) -> ServiceResponse:
     """Approve or discard a held run, the only one if none is named; of one server, what is held of it."""
-    hub, named = call.hass.data[HUB], ulid_now()
-    held = [(viewer, [hold for hold in viewer.holds.held if is_about(call, hold.account)]) for viewer in viewers_of(hub, call)]
+    hub, named, is_about = call.hass.data[HUB], ulid_now(), about(call)
+    held = [(viewer, [hold for hold in viewer.holds.held if is_about(hold.account)]) for viewer in viewers_of(hub, call)]
     run_id = call.data.get(ATTR_RUN_ID) or _only([hold for _, holds in held for hold in holds])
     concerned = [(viewer, chosen) for viewer, holds in held if (chosen := [hold for hold in holds if hold in viewer.holds.of(run_id)])]
     if not concerned:
@@ -69,11 +69,11 @@ async def _undo(call: ServiceCall) -> ServiceResponse:
     reports: list[Report] = []
     left: list[tuple[str, str]] = []
     undone = held = forgotten = 0
-    run = Run(explicit=True, run_id=ulid_now())
+    run, is_about = Run(explicit=True, run_id=ulid_now()), about(call)
     for viewer in viewers_of(hub, call):
         query = Query(viewers=frozenset({viewer.viewer}), kind=NoteKind.CHANGE, run_id=run_id, change_id=change_id)
         notes = [note for _, note in (await hub.journal.find(query, MOST_UNDONE)).notes]
-        if chosen := [note for note in notes if is_about(call, note.account)]:
+        if chosen := [note for note in notes if is_about(note.account)]:
             undoing = Undoing(chosen)
             forgotten += _forgotten(notes) if change_id is None else 0
             reports.append(await hub.sync_viewer(viewer, run, undoing))

@@ -90,6 +90,15 @@ async def added(hass: HomeAssistant, place: Place, path: str, changes: Mapping[s
     return entry
 
 
+async def joined(hass: HomeAssistant, entry: ConfigEntry, viewer: str = "Ben") -> None:
+    """Let a further user of a server take part, as a viewer of this name."""
+    walk = await below(hass, entry, "account")
+    await walk.keep(viewer=viewer)
+    await walk.keep()
+    assert kind(await walk.fill()) == "create_entry"
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 async def again(hass: HomeAssistant, entry: ConfigEntry, source: str) -> Walk:
     """Open an entry's form to sign in anew, or to move it."""
     assert source in {SOURCE_REAUTH, SOURCE_RECONFIGURE}

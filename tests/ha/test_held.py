@@ -26,7 +26,7 @@ from custom_components.plex_watchsync.hub import HUB, Hub
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, TITLES, House
-from .flows import added, below
+from .flows import added, joined
 from .translations import ENGLISH
 
 
@@ -345,11 +345,7 @@ async def test_an_undo_says_what_is_forgotten(house: House, entries: dict[str, C
 async def two(house: House) -> tuple[str, Callable[[], tuple[int, int]]]:
     """Have two viewers on one server, let each watch a film, and sync it; return the run, and how to count what each has watched."""
     entry = await added(house.hass, house.places["jellyfin"], "jellyfin_api_key")
-    walk = await below(house.hass, entry, "account")
-    await walk.keep(viewer="Ben")
-    await walk.keep()
-    await walk.fill()
-    await house.settle()
+    await joined(house.hass, entry)
     simulator = house.places["jellyfin"].simulator
     await simulator.act("anna", FILM.key, Act.MARK_WATCHED)
     await simulator.act("ben", OTHER.key, Act.MARK_WATCHED)

@@ -22,7 +22,7 @@ from simulators.base import Act
 from simulators.plex import PlexSimulator
 
 from .conftest import FILM, OTHER, TITLES, House
-from .flows import added, below
+from .flows import added, joined
 
 HOUR = timedelta(hours=1).total_seconds()
 
@@ -335,11 +335,7 @@ async def test_writes_that_a_server_is_owed_are_tried_again(house: House) -> Non
 async def test_accounts_of_a_viewer_who_was_removed_take_no_part(house: House) -> None:
     """G3: after the server was set up anew nobody is made of an id that the household does not have; an issue says what to do, until the account is gone."""
     entry = await added(house.hass, house.places["jellyfin"], "jellyfin_api_key")
-    walk = await below(house.hass, entry, "account")
-    await walk.keep(viewer="Ben")
-    await walk.keep()
-    await walk.fill()
-    await house.settle()
+    await joined(house.hass, entry)
     household = household_entry(house.hass)
     assert household is not None
     ben = next(one for one in viewer_subentries(household) if one.title == "Ben")

@@ -22,7 +22,7 @@ from custom_components.plex_watchsync.repairs import LostBaselineFlow, async_cre
 from simulators.base import Act
 
 from .conftest import FILM, OTHER, House
-from .flows import added, below
+from .flows import added, joined
 from .test_held import step
 
 
@@ -199,11 +199,7 @@ async def test_what_is_ignored_stays_ignored(house: House, hass_client: ClientSe
 async def test_only_the_viewer_whose_state_is_lost_stops(house: House, hass_storage: dict[str, Any]) -> None:
     """G3: on a server that two people use the other one goes on; actions for the lost one say why not; he can be removed, and so can the server."""
     emby = await added(house.hass, house.places["emby"], "emby_api_key", viewer="Anna")
-    walk = await below(house.hass, emby, "account")
-    await walk.keep(viewer="Ben")
-    await walk.keep()
-    await walk.fill()
-    await house.settle()
+    await joined(house.hass, emby)
     plex = await added(house.hass, house.places["plex"], "plex_token", viewer="Anna")
     lost_id, ben_id = (one.subentry_id for one in viewer_subentries(entries(house)[0]))
     await down(house)

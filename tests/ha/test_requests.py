@@ -17,7 +17,7 @@ from simulators.base import Act, Faults
 from simulators.catalogue import Title
 
 from .conftest import FILM, TITLES, House, Place
-from .flows import below
+from .flows import joined
 
 type Costs = dict[str, int]
 
@@ -220,11 +220,7 @@ async def test_no_server_is_asked_too_much_at_once(house: House) -> None:
     """Server-apis §3.1, §4.2: not for two people whose libraries are read while their titles are written."""
     entries = await house.add_all()
     for kind in ("jellyfin", "emby"):
-        walk = await below(house.hass, entries[kind], "account")
-        await walk.keep(viewer="Ben")
-        await walk.keep()
-        await walk.fill()
-    await house.settle()
+        await joined(house.hass, entries[kind])
     till = Till(house, entries)
     for place in house.places.values():
         place.simulator.faults = Faults(slow=0.2)  # long enough to meet on a busy machine too

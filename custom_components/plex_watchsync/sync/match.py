@@ -68,13 +68,12 @@ def _place(baseline: Baseline, replica_id: ReplicaId, new: Replica, media: Media
         baseline.put(own)
     anew = Replica(new.keys, new.library, new.several)  # what is acknowledged for one title is not so for another (R4)
     if same := _same(baseline, replica_id, new):
-        stays = any(own is not None and item.item_id == own.item_id for item in same)
+        stays = own is not None and own.item_id in {item.item_id for item in same}
         item = _join(baseline, same, replica_id, new if stays else anew)
-    elif own is not None and not own.replicas:
-        item = own.with_replica(replica_id, new)
-        baseline.put(item)
     else:
-        item = Item(_unused_id(baseline, new.keys), media, new.keys).with_replica(replica_id, anew)
+        stays = own is not None and not own.replicas
+        home = own if own is not None and stays else Item(_unused_id(baseline, new.keys), media, new.keys)
+        item = home.with_replica(replica_id, new if stays else anew)
         baseline.put(item)
     if len(namesakes := _namesakes(baseline, new.keys)) > 1:
         for namesake in namesakes:

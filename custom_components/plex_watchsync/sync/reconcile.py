@@ -268,10 +268,8 @@ def _is_echo(item: Item, replica: Replica, seen: Sighting, account: AccountPolic
 
     Later are a view with a later date, and the loss of the flag if somebody took it: perhaps after what others are still to tell.
     """
-    shown = seen.state
-    taken = is_taken(shown, replica, seen.written)
-    same = shows(shown, _agreed(item), policy, position=has_position(replica, account), rating=False)
-    return same and not taken and not is_later_view(shown, item)
+    same = shows(seen.state, _agreed(item), policy, position=has_position(replica, account), rating=False)
+    return same and not is_taken(seen.state, replica, seen.written) and not is_later_view(seen.state, item)
 
 
 def _is_view_anew(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy) -> bool:
