@@ -124,6 +124,16 @@ async def test_what_came_meanwhile_outlives_a_discard(stocked: House) -> None:
     assert set(watched(stocked).values()) == {40}
 
 
+async def test_what_was_begun_meanwhile_outlives_an_approval(stocked: House) -> None:
+    """R5: a position that came after a title was seen unwatched is not taken with the view."""
+    report = await wiped(stocked, 20)
+    stocked.clock.pass_by(hours=1)
+    stocked.servers["plex"].stop_at(FILMS[0], 1200)
+    await stocked.viewer.approve(stocked.viewer.holds.of(report.run_id))
+    assert {(server.records[FILMS[0]].played, server.records[FILMS[0]].position) for server in stocked.servers.values()} == {(False, 1200)}
+    assert set(watched(stocked).values()) == {20}
+
+
 async def test_what_does_not_answer_stays_held(stocked: House) -> None:
     report = await wiped(stocked, 20)
     stocked.servers["plex"].error = ServerUnavailable("away")

@@ -137,7 +137,9 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("M3 shows what was written")
     said = seen.unplayed_at is not None and seen.unplayed_at + DATE_TOLERANCE >= (replica.at or NEVER)  # else it is old news, of what was read since
     if said and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
-        return Finding("R5 marked unwatched", _unwatched(seen.unplayed_at, item, replica))
+        begun = _position(replica, seen, account, policy)  # perhaps since, then it stays
+        spots = Claims(spot=Spot(_dated(item, replica, seen), begun)) if begun else NO_CLAIMS
+        return Finding("R5 marked unwatched", merge(_unwatched(seen.unplayed_at, item, replica), spots))
     if replica.revision != item.revision and _is_echo(item, replica, seen, account, policy):  # a crash after the write, or the same act again (M3)
         return Finding("M3 shows what was to be written")
     if not account.direction.imports:  # this server only receives (W1)
