@@ -47,10 +47,16 @@ def described(hass: HomeAssistant, viewer: ViewerSync, hold: Hold) -> dict[str, 
 
 
 @callback
-def announce(hass: HomeAssistant, viewer: ViewerSync, run: Run, report: Report) -> None:
-    """Tell automations what a run held, and that it is over; just looking at single items is no news."""
+def announce_held(hass: HomeAssistant, viewer: ViewerSync, report: Report) -> None:
+    """Tell automations what a run held."""
     for hold in report.held:
         hass.bus.async_fire(EVENT_SYNC_HELD, described(hass, viewer, hold))
+
+
+@callback
+def announce(hass: HomeAssistant, viewer: ViewerSync, run: Run, report: Report) -> None:
+    """Tell automations what a run held, and that it is over; just looking at single items is no news."""
+    announce_held(hass, viewer, report)
     if run.lists or run.explicit:
         facts = answer(hass, Run(run.kind, run_id=report.run_id), [report]) or {}
         hass.bus.async_fire(EVENT_SYNC_FINISHED, {**facts, "viewer": viewer_name(hass, viewer.viewer), "failed": bool(report.errors)})

@@ -48,7 +48,7 @@ from .engine.report import Change, Report
 from .engine.run import Account, Run
 from .engine.viewer import Agree, ViewerSync
 from .following import Following
-from .held import announce, described, show_issues
+from .held import announce, announce_held, described, show_issues
 from .helpers import account_subentries, household_entry, server_of, utcnow
 from .issues import remember_synced, show_lost, show_ownerless, was_synced
 from .ports import StoreError
@@ -208,6 +208,7 @@ class Hub:
         reports = await viewer.approve(holds, named) if approve else [await viewer.discard(holds, named)]
         for report in reports:
             self._show(viewer, report)
+            announce_held(self.hass, viewer, report)
         away = {account for report in reports for account in report.errors}
         for one in (one for hold, one in zip(holds, facts, strict=True) if hold.account not in away):
             self.hass.bus.async_fire(EVENT_SYNC_APPROVED if approve else EVENT_SYNC_DISCARDED, one)

@@ -283,6 +283,19 @@ async def test_a_library_that_is_unmounted(house: House, entries: dict[str, Conf
     assert not issues(house)
 
 
+async def test_what_an_approval_has_held_is_told_too(house: House, entries: dict[str, ConfigEntry]) -> None:
+    """G2: what is seen for the first time when something else is approved has its event and its issue."""
+    cellar, told = house.places["emby"], async_capture_events(house.hass, EVENT_SYNC_HELD)
+    await cellar.simulator.unmount(FILM.library)
+    await house.call("sync", config_entry_id=entries["emby"].entry_id)
+    gone, left = [title for title in TITLES if title.library == FILM.library], [title for title in TITLES if title.library != FILM.library]
+    for title in left:
+        await cellar.act(Act.MARK_UNWATCHED, title)
+    await house.call("approve_held")
+    assert [(event.data["reason"], event.data["count"]) for event in told] == [("vanished", len(gone)), ("unwatches", len(left))]
+    assert [(issue.translation_placeholders or {})["items"] for issue in issues(house)] == [str(len(left))]
+
+
 async def test_undo(house: House, entries: dict[str, ConfigEntry]) -> None:
     """A run, and a single change."""
     told = async_capture_events(house.hass, EVENT_SYNC_UNDONE)
