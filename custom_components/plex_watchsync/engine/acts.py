@@ -10,7 +10,8 @@ from ..sync.item import Item
 from ..sync.merge import Claims
 from ..sync.model import ReplicaId
 from ..sync.selection import Selection
-from .cycle import Cycle, kind_of
+from .changes import kinds_of
+from .cycle import Cycle
 from .journal import Note, NoteKind
 from .listing import find
 from .pace import paced
@@ -56,12 +57,10 @@ def adopt(cycle: Cycle, before: Item, claims: Claims, reason: str, *, new: bool 
     cycle.baseline.put(item)
     cycle.touched.add(item.item_id)
     old, now = before.claims.state, claims.state
-    seen = kind_of(old, now, anew=before.claims.view is not None and before.claims.view != claims.view)
-    for kind in (seen, ChangeKind.RATED if now.rating != old.rating else None):
-        if kind is not None:
-            at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
-            change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, ReplicaId(HERE, ""), at, reason, new=new)
-            _note(cycle, cycle.report.add(change))
+    for kind in kinds_of(before.claims, claims):
+        at = (now.last_played if kind is ChangeKind.WATCHED else None) or cycle.clock()
+        change = Change(kind, cycle.viewer, item.item_id, item.media, item.keys, old, now, ReplicaId(HERE, ""), at, reason, new=new)
+        _note(cycle, cycle.report.add(change))
 
 
 def _note(cycle: Cycle, change: Change) -> None:

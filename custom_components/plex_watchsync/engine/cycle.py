@@ -17,11 +17,12 @@ from ..sync.model import ReplicaId, Sent, WatchState
 from ..sync.plan import Operation, plan
 from ..sync.policy import Direction, Policy
 from ..sync.reconcile import Finding, Outcome, Sighting, reconcile
+from .changes import changes_of
 from .holds import Hold, Holds
 from .journal import Journal, Note, NoteKind, weakness
 from .pace import in_order, paced
 from .reader import Reader, Reading
-from .report import Change, ChangeKind, Report, Write
+from .report import Change, Report, Write
 from .run import Account, Run, RunKind
 from .unmatched import Unnamed
 
@@ -236,8 +237,7 @@ class Cycle:
         before = self.baseline[item.item_id]
         self.baseline.put(item)
         self.touched.add(item.item_id)
-        found = (self._change(before, outcome), self._rated(before, outcome)) if item.claims != before.claims else ()
-        changes = [self.report.add(change) for change in found if change]
+        changes = [self.report.add(change) for change in changes_of(before, outcome, self.policy, self.viewer, self.clock())]
         for replica_id, finding in outcome.findings.items():
             won = [change for change in changes if change.replica == replica_id]
             kept = [] if won or finding.unchanged or finding.first else [None]
@@ -267,27 +267,6 @@ class Cycle:
                 dates=self.baseline[before.item_id].claims.dates if change else (),
             )
         )
-
-    def _change(self, before: Item, outcome: Outcome) -> Change | None:
-        """Name what happened and at which account, if it is anything that people would call a change."""
-        item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
-        kind = kind_of(old, new, anew=before.claims.view is not None and item.claims.view != before.claims.view)
-        winner = next((known for known in outcome.findings.items() if kind and _won(known[1], item, kind)), None)
-        if kind is None or winner is None:
-            return None
-        replica_id, finding = winner
-        first = finding.first and self.policy.accounts[replica_id.account].first_sync
-        at = (new.last_played if kind is ChangeKind.WATCHED else None) or self.clock()
-        return Change(kind, self.viewer, item.item_id, item.media, item.keys, old, new, replica_id, at, finding.reason, new=not first)
-
-    def _rated(self, before: Item, outcome: Outcome) -> Change | None:
-        """Name who rated the item, if anybody did (M4)."""
-        item, old, new = outcome.item, before.claims.state, outcome.item.claims.state
-        winner = next((known for known, finding in outcome.findings.items() if finding.claims.rating == item.claims.rating), None)
-        if new.rating == old.rating or winner is None:
-            return None
-        first = outcome.findings[winner].first and self.policy.accounts[winner.account].first_sync
-        return Change(ChangeKind.RATED, self.viewer, item.item_id, item.media, item.keys, old, new, winner, self.clock(), "M4 rated", new=not first)
 
     async def _hold_back(self, seen: dict[str, dict[ReplicaId, Sighting]]) -> None:
         """Take out of what was seen all unwatches that are held, and those that are more than a person's (G2)."""
@@ -382,19 +361,3 @@ class Cycle:
             return
         for item in items:
             self.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], missing=missing)))
-
-
-def kind_of(old: WatchState, new: WatchState, *, anew: bool) -> ChangeKind | None:
-    """Name what people would call the change; `anew`: the view is another one."""
-    if new.played != old.played:
-        return ChangeKind.WATCHED if new.played else ChangeKind.UNWATCHED
-    if new.played and anew and new.last_played != old.last_played:
-        return ChangeKind.WATCHED
-    return ChangeKind.PROGRESS if new.position != old.position else None
-
-
-def _won(finding: Finding, item: Item, kind: ChangeKind) -> bool:
-    """Whether what was found is what all agreed on: of a position, or of the view."""
-    if kind is ChangeKind.PROGRESS:
-        return finding.claims.spot is not None and finding.claims.spot == item.claims.spot
-    return finding.claims.view is not None and finding.claims.view == item.claims.view
