@@ -1,6 +1,7 @@
 """G2: what is more than a person does is held, survives a restart, and is approved or discarded by a person."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from custom_components.plex_watchsync.engine.report import Report
 from custom_components.plex_watchsync.engine.run import Run, RunKind
 from custom_components.plex_watchsync.ports import Hint, ServerUnavailable, StoreError
 from custom_components.plex_watchsync.sync.guard import MOST_IN_WINDOW, WINDOW, Trip
+from custom_components.plex_watchsync.sync.model import ReplicaId
 from custom_components.plex_watchsync.sync.policy import Limits
 
 from .conftest import FILMS, House, watched
@@ -38,6 +40,18 @@ async def test_more_is_held(stocked: House) -> None:
     assert all(stocked.viewer.baseline[f"movie/imdb/{film}"].claims.state.played for film in FILMS)
     held = [note for note in stocked.viewer.journal if note.outcome == "held"]
     assert [(note.account, note.run_id, note.more["items"]) for note in held] == [("plex", report.run_id, "11")]
+
+
+async def test_the_share_is_of_what_takes_part(stocked: House) -> None:
+    """G2, I8: a library that was left out since does not let more through, and is not counted any more."""
+    stocked.viewer.policy = replace(stocked.viewer.policy, limits=Limits(breaker_percent=50))
+    for film in FILMS[20:]:
+        replica_id, item = ReplicaId("plex", film), stocked.viewer.baseline[f"movie/imdb/{film}"]
+        stocked.viewer.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], library="left out")))
+        del stocked.servers["plex"].records[film]
+    assert (stocked.viewer.items("plex"), stocked.viewer.watched("plex")) == (22, 20)
+    (hold,) = (await wiped(stocked, 11)).held
+    assert (hold.trip, len(hold.items)) == (Trip.UNWATCHES, 11)
 
 
 async def test_it_stays_held(stocked: House) -> None:

@@ -258,7 +258,7 @@ async def test_a_preview_plans_for_an_account_that_is_not_there(house: House) ->
     report = await house.viewer.preview("new", Account(fresh, AccountPolicy(Traits()), frozenset({LIBRARY})))
     assert sorted((write.account, str(write.media)) for write in report.planned) == [("emby", "tt2"), ("jellyfin", "tt2"), ("new", "tt1"), ("plex", "tt2")]
     assert "new" not in house.viewer.accounts
-    assert house.viewer.items("new") == 0
+    assert house.viewer.baseline.counts("new").items == 0
 
 
 async def test_an_import_writes_nothing(house: House) -> None:

@@ -150,7 +150,7 @@ async def test_forgetting_an_account_keeps_what_was_agreed(house: House) -> None
     house.servers["plex"].watch("tt1")
     await house.sync()
     await house.viewer.forget("plex")
-    assert house.viewer.items("plex") == 0
+    assert house.viewer.baseline.counts("plex").items == 0
     await house.restart()
     house.servers["plex"].unwatch("tt1")
     await house.sync()

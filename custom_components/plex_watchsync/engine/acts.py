@@ -45,7 +45,7 @@ async def held_back(cycle: Cycle, wanted: AsyncIterable[tuple[Item, Claims]], tr
         if lost and item.item_id not in unwatched and not cycle.baseline.is_left_alone(item):
             unwatched[item.item_id] = claims
             by_account.update({replica_id.account for replica_id in item.replicas})
-    if not any(too_many(count, 0, cycle.baseline.counts(account).watched, 0, cycle.policy.limits) for account, count in by_account.items()):
+    if not any(too_many(count, 0, cycle.watched(account), 0, cycle.policy.limits) for account, count in by_account.items()):
         return frozenset()
     cycle.hold(HERE, trip, (ReplicaId(HERE, item_id) for item_id in unwatched), unwatched)
     return frozenset(unwatched)

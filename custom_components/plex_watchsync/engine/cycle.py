@@ -65,6 +65,11 @@ class Cycle:
         """The accounts that are read."""
         return frozenset(known for known in self.accounts if self.run.accounts is None or known in self.run.accounts)
 
+    def watched(self, account: str) -> int:
+        """Count what an account shows as watched, in the libraries that take part; of one that is not loaded nobody knows which."""
+        known = self.accounts.get(account)
+        return self.baseline.counts(account, known.libraries if known else None).watched
+
     async def read_ahead(self) -> None:
         """Read the accounts; hints may be followed meanwhile, on the same baseline."""
         self.readings = await self._read_all()
@@ -291,7 +296,7 @@ class Cycle:
         polls, now = [replica_id for replica_id, polled in suspects.items() if polled], self.clock()
         held = self.holds.unwatches(account)
         try:
-            watched, recent = self.baseline.counts(account).watched, self.holds.recent(account, now)
+            watched, recent = self.watched(account), self.holds.recent(account, now)
             trip = too_many(len(suspects), len(polls), watched, recent, self.policy.limits)
         except Exception:  # noqa: BLE001 - whatever goes wrong in the guard must not let anything through (pitfall 7)
             trip = Trip.FAILED

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..ports import Documents, StoreError
-from ..sync.baseline import Baseline
+from ..sync.baseline import Baseline, Counts
 from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.model import ReplicaId
@@ -199,17 +199,16 @@ class ViewerSync:
         return self.outbox.pending(account_id)
 
     def items(self, account_id: str) -> int:
-        """Count an account's items."""
-        return self.baseline.counts(account_id).items
+        """Count an account's items, in the libraries that take part (I8)."""
+        return self._counts(account_id).items
 
     def watched(self, account_id: str) -> int:
         """Count an account's items that it shows as watched."""
-        return self.baseline.counts(account_id).watched
+        return self._counts(account_id).watched
 
     def owed(self, account_id: str) -> int:
         """Count an account's items that do not stand for the agreed state and are to: none where it is not written to (W1, I8)."""
-        owed, account = self.baseline.counts(account_id).owed, self.accounts[account_id]
-        return sum(owed[library] for library in account.libraries) if account.policy.direction.exports else 0
+        return self._counts(account_id).owed if self.accounts[account_id].policy.direction.exports else 0
 
     def unnamed(self, account_id: str) -> int:
         """Count an account's titles without ids, of which nothing can be synced."""
@@ -228,6 +227,9 @@ class ViewerSync:
     @property
     def _name(self) -> str:
         return f"{self.viewer}/viewer"
+
+    def _counts(self, account_id: str) -> Counts:
+        return self.baseline.counts(account_id, self.accounts[account_id].libraries)
 
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}

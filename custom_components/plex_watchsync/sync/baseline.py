@@ -1,9 +1,8 @@
 """All items of a viewer: what was agreed on, and what was acknowledged for each replica (M2)."""
 
 import marshal
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from .identity import without_names
@@ -19,11 +18,11 @@ AT_HAND = 64
 
 @dataclass(slots=True)
 class Counts:
-    """How many items an account has, how many of them it shows as watched, and by library how many are owed the agreed state."""
+    """How many items an account has, how many of them it shows as watched, and how many are owed the agreed state."""
 
     items: int = 0
     watched: int = 0
-    owed: Counter[str] = field(default_factory=Counter)
+    owed: int = 0
 
 
 class Baseline:
@@ -41,7 +40,7 @@ class Baseline:
         self._by_replica: dict[str, dict[str, tuple[str, ...]]] = {}  # by account and the server's item id
         self._settled: dict[str, dict[str, int]] = {}
         self._begun: dict[str, dict[str, int]] = {}  # by account: the server's items that it shows as watched or begun, and of how many items each is a copy
-        self._counts: dict[str, Counts] = {}
+        self._counts: dict[str, dict[str, Counts]] = {}  # by account and library
         self.changed: set[str] = set()
         self.looks: dict[ReplicaId, datetime] = {}
 
@@ -78,9 +77,10 @@ class Baseline:
         """Iterate over an account's replicas."""
         return (ReplicaId(account, item) for item in list(self._by_replica.get(account, ())))
 
-    def counts(self, account: str) -> Counts:
-        """Count an account's items."""
-        return self._counts.get(account, Counts())
+    def counts(self, account: str, libraries: Collection[str] | None = None) -> Counts:
+        """Count an account's items, in some libraries or in all that there ever were."""
+        chosen = [counts for library, counts in self._counts.get(account, {}).items() if libraries is None or library in libraries]
+        return Counts(*(sum(numbers) for numbers in zip(*map(astuple, chosen), strict=True)))
 
     def begun(self, account: str) -> frozenset[str]:
         """Return the server's items that an account showed as watched or begun when they were acknowledged."""
@@ -93,7 +93,7 @@ class Baseline:
         twin._by_replica = {account: {**replicas} for account, replicas in self._by_replica.items()}
         twin.looks = {**self.looks}
         twin._begun = {account: {**begun} for account, begun in self._begun.items()}
-        twin._counts = {account: replace(counts, owed=counts.owed.copy()) for account, counts in self._counts.items()}
+        twin._counts = {account: {library: replace(counts) for library, counts in by_library.items()} for account, by_library in self._counts.items()}
         return twin
 
     def like(self) -> Baseline:
@@ -200,7 +200,7 @@ class Baseline:
     def _count(self, item: Item, one: int) -> None:
         ignored = self.is_ignored(item)
         for replica_id, replica in item.replicas.items():
-            counts = self._counts.setdefault(replica_id.account, Counts())
+            counts = self._counts.setdefault(replica_id.account, {}).setdefault(replica.library, Counts())
             counts.items += one
             counts.watched += one if replica.reading and replica.reading.played else 0
             if replica.reading and (replica.reading.played or replica.reading.position):
@@ -208,7 +208,7 @@ class Baseline:
                 begun[replica_id.item] = begun.get(replica_id.item, 0) + one
                 if not begun[replica_id.item]:
                     del begun[replica_id.item]
-            counts.owed[replica.library] += one if item.is_owed(replica_id) and not ignored else 0
+            counts.owed += one if item.is_owed(replica_id) and not ignored else 0
 
 
 def _strike(index: dict[str, tuple[str, ...]], key: str, item_id: str) -> None:
