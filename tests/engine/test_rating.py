@@ -95,10 +95,41 @@ async def test_ratings_can_be_left_alone(house: House) -> None:
     assert house.servers["jellyfin"].records["tt1"].played
     assert [wanted.rating for _, wanted in house.servers["jellyfin"].writes] == [None]
     assert house.viewer.pending("jellyfin") == 0
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_ratings_that_are_let_in_again_are_old(house: House, *, restarts: bool) -> None:
+    """R3, M4: what was rated while nobody listened beats nothing that is agreed, and is found in all of the library; what is rated from then on counts."""
+    account = house.viewer.accounts["jellyfin"]
+    house.viewer.accounts["jellyfin"] = replace(account, policy=replace(account.policy, sync_ratings=False))
+    house.servers["jellyfin"].rate("tt1", 3)
+    house.servers["jellyfin"].rate("tt2", 4)
+    house.servers["plex"].rate("tt1", 8)
+    await house.sync()
+    if restarts:
+        await house.restart()
     house.viewer.accounts["jellyfin"] = account
+    house.servers["jellyfin"].hides = True
+    await house.sync(Run(recent=True))
+    assert (ratings(house), ratings(house, "tt2")) == ({"plex": 8, "jellyfin": 8, "emby": 10}, {"plex": 4, "jellyfin": 4, "emby": 1})
+    if restarts:
+        await house.restart()
     house.servers["jellyfin"].rate("tt1", 3)
     await house.sync()
-    assert ratings(house)["plex"] == 3
+    assert ratings(house) == {"plex": 3, "jellyfin": 3, "emby": 1}
+
+
+async def test_a_document_that_does_not_say_whose_ratings_were_heard(house: House) -> None:
+    """M5: of an older version of this integration, whose accounts are no strangers: the last rating wins."""
+    house.servers["plex"].rate("tt1", 8)
+    await house.sync()
+    known = json.loads(house.documents.content["anna/viewer"])
+    del known["rated"]
+    house.documents.content["anna/viewer"] = json.dumps(known)
+    await house.restart()
+    house.servers["jellyfin"].rate("tt1", 3)
+    await house.sync()
+    assert ratings(house) == {"plex": 3, "jellyfin": 3, "emby": 1}
 
 
 async def test_a_file_of_several_episodes_has_no_rating(house: House) -> None:

@@ -170,7 +170,7 @@ class Cycle:
         """Read what may have changed, or everything where that is asked for or nothing else would do."""
         at, whole = self.clock(), reader.account.libraries
         since, known = self.read_at.get(reader.account_id, (at, frozenset[str]()))
-        if self.run.recent and whole <= known:
+        if self.run.recent and whole <= known and not self.policy.accounts[reader.account_id].first_ratings:
             reading = await reader.recent(self.run.libraries, since - MARGIN)
         else:
             reading = await reader.list(self.run.libraries)

@@ -15,7 +15,7 @@ from ..sync.baseline import Baseline, Counts
 from ..sync.item import Item
 from ..sync.match import detach
 from ..sync.model import ReplicaId
-from ..sync.policy import Policy
+from ..sync.policy import AccountPolicy, Policy
 from .cycle import Cycle
 from .executor import Executor
 from .explain import Explainer, Explanation
@@ -69,6 +69,8 @@ class ViewerSync:
     _shards: Shards = field(init=False)
     _in_use: frozenset[int] = frozenset()
     _synced: set[str] = field(default_factory=set)
+    _rated: set[str] = field(default_factory=set)  # accounts of which all ratings were heard
+    _known: dict[str, Any] = field(default_factory=dict)  # what the viewer's document says, but for the shards
     _read_at: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while libraries are read; before the other
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -89,6 +91,8 @@ class ViewerSync:
             return
         try:
             self._synced, self._in_use = set(content["synced"]), frozenset(content["shards"])
+            self._rated = set(content.get("rated", self._synced))  # nobody took note of it at first
+            self._known = {name: value for name, value in content.items() if name != "shards"}
             last = content["last_watched"]
         except (LookupError, TypeError) as error:
             raise StoreError(self._name) from error
@@ -154,6 +158,7 @@ class ViewerSync:
             self.accounts.pop(account_id, None)
             self.unmatched.pop(account_id, None)
             self._synced.discard(account_id)
+            self._rated.discard(account_id)
             self._read_at.pop(account_id, None)
             self.outbox.forget(account_id)
             self.holds.forget(account_id)
@@ -232,11 +237,14 @@ class ViewerSync:
         return self.baseline.counts(account_id, self.accounts[account_id].libraries)
 
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
-        taking_part = {known: replace(account.policy, first_sync=known not in self._synced) for known, account in accounts.items()}
+        taking_part = {known: self._policy(known, account.policy) for known, account in accounts.items()}
         report = Report(run.run_id or uuid4().hex, run.dry_run, self.clock())
         journal, holds = (Journal(), self.holds.copy()) if run.dry_run else (self.journal, self.holds)  # what did not happen is not kept
         policy = replace(self.policy, accounts=taking_part)
         return Cycle(self.viewer, run, dict(accounts), policy, baseline, self.clock, journal, report, holds, dict(self._read_at), self.outbox.sent)
+
+    def _policy(self, account_id: str, chosen: AccountPolicy) -> AccountPolicy:
+        return replace(chosen, first_sync=account_id not in self._synced, first_ratings=chosen.sync_ratings and account_id not in self._rated)
 
     async def _read_ahead(self, run: Run) -> Cycle | None:
         """Read libraries that were read before; others only when nothing else happens."""
@@ -259,6 +267,7 @@ class ViewerSync:
         await self._queue(cycle)
         if cycle.run.imports:  # else what they show is not agreed yet (G1)
             self._synced |= set(listed)
+            self._rated = {known for known in self._rated | set(listed) if known not in self.accounts or self.accounts[known].policy.sync_ratings}
         if cycle.run.lists:  # what an import agreed on is written by a whole sync
             self._read_at = {} if cycle.run.kind is RunKind.IMPORT else cycle.read_at
         for account, (libraries, now) in cycle.unmatched.items():
@@ -350,16 +359,17 @@ class ViewerSync:
 
     async def _save_baseline(self) -> None:
         """Write the shards, then what names them."""
+        known = {"synced": sorted(self._synced), "rated": sorted(self._rated), "last_watched": self._last_watched_row()}
         changed, self.baseline.changed = self.baseline.changed, set()
-        if not changed and self._in_use:
+        if not changed and known == self._known:
             return
         try:
             in_use = await self._shards.save(self.baseline, changed)
-            await self.documents.save(self._name, {"synced": sorted(self._synced), "shards": sorted(in_use), "last_watched": self._last_watched_row()})
+            await self.documents.save(self._name, known | {"shards": sorted(in_use)})
         except BaseException:  # a cancelled flush is tried again too
             self.baseline.changed |= changed
             raise
-        self._in_use = in_use
+        self._in_use, self._known = in_use, known
 
     def _last_watched_row(self) -> list[Any] | None:
         last = self.last_watched

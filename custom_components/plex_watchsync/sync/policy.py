@@ -45,12 +45,16 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """How one account takes part; `first_sync` holds until its first complete import was agreed. `match_by_…`: what may stand for ids that are missing (I6)."""
+    """How one account takes part; `first_sync` holds until its first complete import was agreed, `first_ratings` until that of its ratings was.
+
+    `match_by_…`: what may stand for ids that are missing (I6).
+    """
 
     traits: Traits
     direction: Direction = Direction.TWO_WAY
     initial_sync: InitialSync = InitialSync.MERGE
     first_sync: bool = False
+    first_ratings: bool = False
     sync_position: bool = True
     sync_ratings: bool = True
     match_by_file_name: bool = False

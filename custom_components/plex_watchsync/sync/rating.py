@@ -47,7 +47,7 @@ def alike(one: float | None, other: float | None) -> bool:
 def rated(item: Item, replica: Replica, shown: WatchState, account: AccountPolicy, at: datetime) -> Rating | None:
     """Tell whether somebody rated, or took a rating back, at this replica; `at` is when, if so.
 
-    A thumb that is gone means nothing: on Emby the same picture comes from partial writes, as with the flag (R5).
+    What was rated while nobody listened is as old as what is seen for the first time (R3). A thumb that is gone means nothing: on Emby the same picture comes from partial writes, as with the flag (R5).
     """
     known = replica.reading
     if not account.direction.imports or not has_rating(replica, account):
@@ -59,7 +59,7 @@ def rated(item: Item, replica: Replica, shown: WatchState, account: AccountPolic
     tells_nothing = account.traits.thumbs or replica.revision != item.revision  # a thumb like the agreed rating's, or our own write (M3)
     if tells_nothing and item.claims.rating and alike(shown.rating, _rating_for(item.claims, shown, account)):
         return None
-    return Rating(at if known else NEVER, shown.rating, exact=not account.traits.thumbs)
+    return Rating(NEVER if known is None or account.first_ratings else at, shown.rating, exact=not account.traits.thumbs)
 
 
 def _rating_for(claims: Claims, shown: WatchState, account: AccountPolicy) -> float | None:
