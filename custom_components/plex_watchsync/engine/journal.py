@@ -162,10 +162,12 @@ class Journal:
             if self._moved:
                 self._moved = False
                 await self._store.save("journal/index", {"first": self._first, "last": self._last})
-        except StoreError:
+        except BaseException as error:  # a cancelled flush is tried again too
             self._unsaved, self._moved = self._unsaved | unsaved, True
             self._on_news()
-            return
+            if isinstance(error, StoreError):
+                return
+            raise
         for number in [known for known in self._segments if known != self._last and known not in self._unsaved]:
             del self._segments[number]
 
