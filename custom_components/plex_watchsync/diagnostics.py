@@ -47,9 +47,7 @@ def _viewer(viewer: ViewerSync) -> dict[str, Any]:
     """Count what a viewer has, and say how its last operations went; titles stay out."""
     return {
         "items": len(viewer.baseline),
-        "accounts": {
-            account: {"items": viewer.items(account), "watched": viewer.watched(account), "pending": viewer.pending(account)} for account in viewer.accounts
-        },
+        "accounts": {account: asdict(viewer.counts(account)) | {"pending": viewer.pending(account)} for account in viewer.accounts},
         "next_retry": viewer.next_retry.isoformat() if viewer.next_retry else None,
         "journal": [
             {"at": note.at.isoformat(), "kind": note.kind, "outcome": note.outcome, "account": note.account, "reason": note.reason}

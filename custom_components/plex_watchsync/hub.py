@@ -225,13 +225,14 @@ class Hub:
     def numbers(self, entry: ConfigEntry) -> Numbers:
         """Count what a server has and what it is owed."""
         found = [(viewer, account) for viewer in self.viewers.values() for account in viewer.accounts if account in entry.subentries]
+        counts = [viewer.counts(account) for viewer, account in found]
         reported = [viewer.tallies[account] for viewer, account in found if account in viewer.tallies]
         return Numbers(
-            sum(viewer.items(account) for viewer, account in found),
-            sum(viewer.watched(account) for viewer, account in found),
+            sum(one.items for one in counts),
+            sum(one.watched for one in counts),
             sum(viewer.pending(account) for viewer, account in found),
             sum(viewer.unnamed(account) for viewer, account in found),
-            sum(viewer.owed(account) for viewer, account in found),
+            sum(one.owed for one in counts),
             sum(reported, start=Counter()) if reported else None,
         )
 

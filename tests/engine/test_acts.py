@@ -90,12 +90,12 @@ async def test_a_server_that_is_down_hears_of_it_later(house: House) -> None:
     house.servers["emby"].error = ServerUnavailable("off")
     await act(house, ActKind.MARK_WATCHED)
     assert house.viewer.pending("emby") == 1
-    assert house.viewer.owed("emby") == 1
+    assert house.viewer.counts("emby").owed == 1
     await house.restart()
     house.servers["emby"].error = None
     await house.sync()
     assert house.played("tt1")["emby"]
-    assert house.viewer.owed("emby") == 0
+    assert house.viewer.counts("emby").owed == 0
 
 
 async def test_a_title_that_no_server_has_any_more(house: House) -> None:
@@ -154,14 +154,14 @@ async def test_what_waits_for_an_ignored_title_is_dropped(house: House) -> None:
     """I8: nothing of it is written, and it is not owed."""
     house.servers["emby"].error = ServerUnavailable("off")
     await act(house, ActKind.MARK_WATCHED)
-    assert (house.viewer.pending("emby"), house.viewer.owed("emby")) == (1, 1)
+    assert (house.viewer.pending("emby"), house.viewer.counts("emby").owed) == (1, 1)
     await ignore(house)
-    assert (house.viewer.pending("emby"), house.viewer.owed("emby")) == (0, 0)
+    assert (house.viewer.pending("emby"), house.viewer.counts("emby").owed) == (0, 0)
     house.servers["emby"].error = None
     await house.sync()
     assert not house.played("tt1")["emby"]
     await house.viewer.ignore(())
-    assert house.viewer.owed("emby") == 1
+    assert house.viewer.counts("emby").owed == 1
     await house.sync()
     assert house.played("tt1")["emby"]
 

@@ -49,7 +49,7 @@ async def test_the_share_is_of_what_takes_part(stocked: House) -> None:
         replica_id, item = ReplicaId("plex", film), stocked.viewer.baseline[f"movie/imdb/{film}"]
         stocked.viewer.baseline.put(item.with_replica(replica_id, replace(item.replicas[replica_id], library="left out")))
         del stocked.servers["plex"].records[film]
-    assert (stocked.viewer.items("plex"), stocked.viewer.watched("plex")) == (22, 20)
+    assert (stocked.viewer.counts("plex").items, stocked.viewer.counts("plex").watched) == (22, 20)
     (hold,) = (await wiped(stocked, 11)).held
     assert (hold.trip, len(hold.items)) == (Trip.UNWATCHES, 11)
 
@@ -219,7 +219,7 @@ async def test_a_library_that_vanishes_is_not_forgotten(stocked: House) -> None:
     assert [(hold.account, hold.trip, len(hold.items)) for hold in report.held] == [("plex", Trip.VANISHED, 42)]
     for _poll in range(3):
         assert not (await stocked.sync()).held
-    assert stocked.viewer.items("plex") == 42
+    assert stocked.viewer.counts("plex").items == 42
     assert watched(stocked) == {"plex": 0, "jellyfin": 40, "emby": 40}
     stocked.servers["plex"].records |= kept
     stocked.writes()
@@ -262,7 +262,7 @@ async def test_what_vanished_for_good_is_forgotten_when_approved(stocked: House)
         del stocked.servers["plex"].records[film]
     (hold,) = (await stocked.sync()).held
     await stocked.viewer.approve([hold])
-    assert stocked.viewer.items("plex") == 32
+    assert stocked.viewer.counts("plex").items == 32
     assert not stocked.viewer.holds.held
     assert not (await stocked.sync()).held
     assert watched(stocked)["emby"] == 40
@@ -279,7 +279,7 @@ async def test_nothing_but_what_vanished_is_approved(stocked: House) -> None:
     for film in FILMS[20:]:
         plex.unwatch(film)
     await stocked.viewer.approve(holds)
-    assert stocked.viewer.items("plex") == 42 - 9
+    assert stocked.viewer.counts("plex").items == 42 - 9
     assert {hold.trip: hold.items for hold in stocked.viewer.holds.held} == {Trip.VANISHED: {*FILMS[10:20]}, Trip.UNWATCHES: {*FILMS[20:]}}
     assert watched(stocked) == {"plex": 1, "jellyfin": 40, "emby": 40}
 
@@ -327,7 +327,7 @@ async def test_what_vanished_stays_known_when_discarded(stocked: House) -> None:
     (hold,) = (await stocked.sync()).held
     await stocked.viewer.discard([hold])
     assert not stocked.viewer.holds.held
-    assert stocked.viewer.items("plex") == 42
+    assert stocked.viewer.counts("plex").items == 42
 
 
 async def test_a_rebuilt_library_did_not_vanish(stocked: House) -> None:
@@ -339,7 +339,7 @@ async def test_a_rebuilt_library_did_not_vanish(stocked: House) -> None:
     assert not (await stocked.sync()).held
     await stocked.sync()
     assert watched(stocked)["plex"] == 40
-    assert stocked.viewer.items("plex") == 42
+    assert stocked.viewer.counts("plex").items == 42
 
 
 async def test_a_dry_run_holds_nothing_for_good(stocked: House) -> None:

@@ -61,7 +61,7 @@ async def test_an_unreachable_server_is_not_empty(house: House) -> None:
         report = await house.sync()
     assert isinstance(report.errors["jellyfin"], ServerUnavailable)
     assert house.writes() == NOTHING
-    assert house.viewer.items("jellyfin") == 2
+    assert house.viewer.counts("jellyfin").items == 2
 
 
 async def test_a_listing_that_breaks_off_counts_for_nothing(house: House) -> None:
@@ -95,9 +95,9 @@ async def test_a_copy_is_forgotten_after_two_complete_listings(house: House) -> 
     await house.sync()
     gone = house.servers["jellyfin"].records.pop("tt1")
     await house.sync()
-    assert house.viewer.items("jellyfin") == 5
+    assert house.viewer.counts("jellyfin").items == 5
     await house.sync()
-    assert house.viewer.items("jellyfin") == 4
+    assert house.viewer.counts("jellyfin").items == 4
     assert gone.played
     house.servers["jellyfin"].records["tt1"] = WatchState()
     await house.sync()
@@ -111,7 +111,7 @@ async def test_a_copy_that_is_back_in_time_starts_its_count_anew(house: House) -
         await house.sync()
         house.servers["jellyfin"].records["tt1"] = kept
         await house.sync()
-    assert house.viewer.items("jellyfin") == 2
+    assert house.viewer.counts("jellyfin").items == 2
 
 
 async def test_an_unwatch_is_read_twice(house: House) -> None:
@@ -275,7 +275,7 @@ async def test_metadata_only_learns_ids_and_concludes_nothing(house: House) -> N
     """An import of ids leaves the watch state for later."""
     house.servers["plex"].stock("tt3", state=WatchState(played=True, play_count=1, last_played=START))
     report = await house.sync(Run(RunKind.IMPORT, metadata_only=True))
-    assert house.viewer.items("plex") == 3
+    assert house.viewer.counts("plex").items == 3
     assert not report.changes
     report = await house.sync()
     assert len(report.changes) == 1
@@ -327,7 +327,7 @@ async def test_named_libraries_only(house: House) -> None:
     for _ in range(3):
         report = await house.sync(Run(libraries=frozenset({"shows"})))
     assert report.counts["plex"].read == 0
-    assert house.viewer.items("plex") == 2
+    assert house.viewer.counts("plex").items == 2
 
 
 async def test_an_answer_that_makes_no_sense_is_an_error_of_that_server_only(house: House) -> None:

@@ -147,7 +147,7 @@ async def test_what_cannot_be_looked_at_is_not_gone(watched: House, error: Serve
     for film in FILMS:
         await watched.hint("jellyfin", film)
     server.error = None
-    assert watched.viewer.items("jellyfin") == len(FILMS)
+    assert watched.viewer.counts("jellyfin").items == len(FILMS)
 
 
 async def test_a_late_word_of_an_unwatch_is_not_about_what_was_watched_since(house: House) -> None:

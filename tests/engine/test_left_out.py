@@ -38,13 +38,13 @@ async def test_what_waited_is_superseded(house: House, way: str) -> None:
     emby.error = ServerUnavailable("off")
     house.servers["plex"].watch("tt1")
     await house.sync()
-    assert (house.viewer.pending("emby"), house.viewer.owed("emby")) == (1, 1)
+    assert (house.viewer.pending("emby"), house.viewer.counts("emby").owed) == (1, 1)
     emby.error = None
     leave_out(house, way)
     house.clock.pass_by(hours=1)
     await house.viewer.retry()
     assert not emby.writes
-    assert (house.viewer.pending("emby"), house.viewer.owed("emby"), house.viewer.next_retry) == (0, 0, None)
+    assert (house.viewer.pending("emby"), house.viewer.counts("emby").owed, house.viewer.next_retry) == (0, 0, None)
     assert [note.account for note in house.viewer.journal if note.outcome == "superseded"] == ["emby"]
     take_in(house)
     await house.sync()
@@ -58,7 +58,7 @@ async def test_nothing_is_planned(house: House, way: str) -> None:
     house.servers["plex"].watch("tt1")
     await house.sync()
     assert not house.servers["emby"].writes
-    assert (house.viewer.pending("emby"), house.viewer.owed("emby")) == (0, 0)
+    assert (house.viewer.pending("emby"), house.viewer.counts("emby").owed) == (0, 0)
     take_in(house)
     await house.sync()
     assert house.played("tt1")["emby"]

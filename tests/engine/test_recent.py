@@ -115,11 +115,11 @@ async def test_nothing_is_forgotten_by_polls(house: House) -> None:
     del house.servers["plex"].records["tt1"]
     for _ in range(3):
         await house.sync(POLL)
-    assert house.viewer.items("plex") == 5
+    assert house.viewer.counts("plex").items == 5
     assert set(house.played("tt1").values()) == {True}
     for _ in range(2):
         await house.sync()
-    assert house.viewer.items("plex") == 4
+    assert house.viewer.counts("plex").items == 4
 
 
 async def test_too_much_missing_makes_a_whole_read(house: House) -> None:

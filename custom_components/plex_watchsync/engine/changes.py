@@ -25,9 +25,10 @@ def changes_of(before: Item, outcome: Outcome, policy: Policy, viewer: str, now:
     """Return the changes that readings made to an item, each with the replica whose reading it is."""
     item, changes = outcome.item, []
     for kind in kinds_of(before.claims, item.claims):
-        replica_id, finding = next(((known, one) for known, one in outcome.findings.items() if _won(one, item.claims, kind)), (None, None))
-        if replica_id is None or finding is None:
+        replica_id = next((known for known, one in outcome.findings.items() if _won(one, item.claims, kind)), None)
+        if replica_id is None:
             continue
+        finding = outcome.findings[replica_id]
         first = finding.first and policy.accounts[replica_id.account].first_sync
         at = (item.claims.state.last_played if kind is ChangeKind.WATCHED else None) or now
         reason = "M4 rated" if kind is ChangeKind.RATED else finding.reason

@@ -203,17 +203,11 @@ class ViewerSync:
         """Count the writes that an account is owed."""
         return self.outbox.pending(account_id)
 
-    def items(self, account_id: str) -> int:
-        """Count an account's items, in the libraries that take part (I8)."""
-        return self._counts(account_id).items
-
-    def watched(self, account_id: str) -> int:
-        """Count an account's items that it shows as watched."""
-        return self._counts(account_id).watched
-
-    def owed(self, account_id: str) -> int:
-        """Count an account's items that do not stand for the agreed state and are to: none where it is not written to (W1, I8)."""
-        return self._counts(account_id).owed if self.accounts[account_id].policy.direction.exports else 0
+    def counts(self, account_id: str) -> Counts:
+        """Count an account's items in the libraries that take part (I8); where it is not written to, it is owed nothing (W1)."""
+        account = self.accounts[account_id]
+        counts = self.baseline.counts(account_id, account.libraries)
+        return counts if account.policy.direction.exports else replace(counts, owed=0)
 
     def unnamed(self, account_id: str) -> int:
         """Count an account's titles without ids, of which nothing can be synced."""
@@ -232,9 +226,6 @@ class ViewerSync:
     @property
     def _name(self) -> str:
         return f"{self.viewer}/viewer"
-
-    def _counts(self, account_id: str) -> Counts:
-        return self.baseline.counts(account_id, self.accounts[account_id].libraries)
 
     def _cycle(self, run: Run, accounts: dict[str, Account], baseline: Baseline) -> Cycle:
         taking_part = {known: self._policy(known, account.policy) for known, account in accounts.items()}
