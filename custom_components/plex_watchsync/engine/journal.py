@@ -165,9 +165,9 @@ class Journal:
         except BaseException as error:  # a cancelled flush is tried again too
             self._unsaved, self._moved = self._unsaved | unsaved, True
             self._on_news()
-            if isinstance(error, StoreError):
-                return
-            raise
+            if not isinstance(error, StoreError):
+                raise
+            return
         for number in [known for known in self._segments if known != self._last and known not in self._unsaved]:
             del self._segments[number]
 

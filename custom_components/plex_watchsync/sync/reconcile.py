@@ -137,9 +137,8 @@ def find(item: Item, replica_id: ReplicaId, seen: Sighting, policy: Policy) -> F
         return Finding("M3 shows what was written")
     said = seen.unplayed_at is not None and seen.unplayed_at + DATE_TOLERANCE >= (replica.at or NEVER)  # else it is old news, of what was read since
     if said and not shown.played and (known.played or _agreed(item).played) and account.direction.imports:  # a person said so (R5)
-        begun = _position(replica, seen, account, policy)  # perhaps since, then it stays
-        spots = Claims(spot=Spot(_dated(item, replica, seen), begun)) if begun else NO_CLAIMS
-        return Finding("R5 marked unwatched", merge(_unwatched(seen.unplayed_at, item, replica), spots))
+        begun = Claims(spot=_spot(item, replica, seen, account, policy))  # perhaps since, then it stays
+        return Finding("R5 marked unwatched", merge(_unwatched(seen.unplayed_at, item, replica), begun))
     if replica.revision != item.revision and _is_echo(item, replica, seen, account, policy):  # a crash after the write, or the same act again (M3)
         return Finding("M3 shows what was to be written")
     if not account.direction.imports:  # this server only receives (W1)
@@ -189,10 +188,9 @@ def _lost_flag(item: Item, replica: Replica, seen: Sighting, account: AccountPol
     shown, known = seen.state, replica.reading or WatchState()
     cleared = not shown.play_count and shown.last_played is None
     alone = shown == replace(known, played=False)
-    spot = _position(replica, seen, account, policy)
+    spot = _spot(item, replica, seen, account, policy)
     if not alone and (spot or (shown.position and seen.playing)):
-        spots = Spot(_dated(item, replica, seen), spot) if spot else None
-        return Finding("R5 watched again", Claims(spot=spots), settled=not spot)
+        return Finding("R5 watched again", Claims(spot=spot), settled=not spot)
     if not cleared and not (alone and account.traits.unplayed_alone_counts):
         return Finding("R5 opened again or half a write: not an unwatch", settled=True)
     if seen.playing or not seen.confirmed:
@@ -244,6 +242,12 @@ def _position(replica: Replica, seen: Sighting, account: AccountPolicy, policy: 
     """Return the position that a reading stands up for, 0 for none."""
     ignored = replica.several or not account.sync_position
     return 0 if ignored else usable_position(seen.state.position, seen.runtime, policy)
+
+
+def _spot(item: Item, replica: Replica, seen: Sighting, account: AccountPolicy, policy: Policy) -> Spot | None:
+    """Return that position as a change since the last read."""
+    position = _position(replica, seen, account, policy)
+    return Spot(_dated(item, replica, seen), position) if position else None
 
 
 def _same(shown: WatchState, known: WatchState, replica: Replica, account: AccountPolicy, policy: Policy) -> bool:
